@@ -1,0 +1,159 @@
+#include "auth/check.h"
+
+#include <string.h>
+
+#include "auth/nonce.h"
+#include "auth/rest.h"
+
+const char *auth_why_text(enum auth_why why)
+{
+	static const char *const text[N_AUTH_WHY] = {
+		[AUTH_WHY_NONE] = "none",
+		[AUTH_WHY_NO_CREDENTIALS] = "no_credentials",
+		[AUTH_WHY_INCOMPLETE] = "incomplete",
+		[AUTH_WHY_UNKNOWN_USER] = "unknown_user",
+		[AUTH_WHY_WRONG_REALM] = "wrong_realm",
+		[AUTH_WHY_EXPIRED] = "expired",
+		[AUTH_WHY_INTEGRITY] = "bad_integrity",
+		[AUTH_WHY_STALE_NONCE] = "stale_nonce",
+		[AUTH_WHY_FOREIGN_NONCE] = "foreign_nonce",
+	};
+
+	return (unsigned)why < N_AUTH_WHY ? text[why] : "none";
+}
+
+void auth_who_wipe(struct auth_who *who)
+{
+	crypto_wipe(who->key, sizeof who->key);
+	who->has_key = false;
+}
+
+static struct str key_str(const uint8_t key[AUTH_KEY_LEN])
+{
+	return (struct str){ (const char *)key, AUTH_KEY_LEN };
+}
+
+/* RFC 8489 s.9.2.4: the SHA-256 attribute decides where there is one. */
+static bool integrity_ok(const struct auth_env *env, const struct stun_msg *req,
+			 const uint8_t key[AUTH_KEY_LEN])
+{
+	if (req->integrity256_off)
+		return stun_integrity256_ok(env->crypto, req, key_str(key));
+	return stun_integrity_ok(env->crypto, req, key_str(key));
+}
+
+static enum auth_verdict reject(struct auth_who *who, enum auth_why why)
+{
+	auth_who_wipe(who);
+	who->why = why;
+	return AUTH_REJECT;
+}
+
+static enum auth_verdict accept_key(struct auth_who *who, const uint8_t key[AUTH_KEY_LEN],
+				    struct str user, int64_t expires_s)
+{
+	if (key != who->key)
+		memcpy(who->key, key, AUTH_KEY_LEN);
+	who->has_key = true;
+	who->user = user;
+	who->expires_s = expires_s;
+	return AUTH_ACCEPT;
+}
+
+/* The session's own client: its key is at hand. Its credential may have expired since; only
+ * strict-expiry ends it for that. */
+static enum auth_verdict check_known(const struct auth_env *env, const struct stun_msg *req,
+				     const struct auth_known *known, struct auth_who *who)
+{
+	if (!integrity_ok(env, req, known->key))
+		return reject(who, AUTH_WHY_INTEGRITY);
+	if (env->conf->strict_expiry && known->expires_s && known->expires_s < env->wall_s)
+		return reject(who, AUTH_WHY_EXPIRED);
+	return accept_key(who, known->key, known->user, known->expires_s);
+}
+
+static enum auth_verdict check_static(const struct auth_env *env, const struct stun_msg *req,
+				      const struct conf_user *user, struct auth_who *who)
+{
+	if (!integrity_ok(env, req, user->key))
+		return reject(who, AUTH_WHY_INTEGRITY);
+	return accept_key(who, user->key, req->username, 0);
+}
+
+/* Any of the secrets may have made the credential: they are rotated without a gap. */
+static enum auth_verdict check_rest(const struct auth_env *env, const struct stun_msg *req,
+				    struct auth_who *who)
+{
+	const struct conf *conf = env->conf;
+	struct auth_rest rest;
+	struct str account;
+
+	if (conf->n_secrets == 0 ||
+	    !auth_rest_parse(req->username, conf->rest_api_separator[0], &rest))
+		return reject(who, AUTH_WHY_UNKNOWN_USER);
+	if (rest.expires_s < env->wall_s)
+		return reject(who, AUTH_WHY_EXPIRED);
+	/* nobody is named in an expiry alone: such a credential is an account of its own */
+	account = rest.user.len ? rest.user : req->username;
+	for (size_t i = 0; i < conf->n_secrets; i++) {
+		if (auth_rest_key(env->crypto, conf->secrets[i], req->username,
+				  str_of(conf->realm), who->key))
+			return AUTH_FAIL;
+		if (integrity_ok(env, req, who->key))
+			return accept_key(who, who->key, account, rest.expires_s);
+	}
+	return reject(who, AUTH_WHY_INTEGRITY);
+}
+
+static enum auth_verdict check_user(const struct auth_env *env, const struct stun_msg *req,
+				    const struct auth_known *known, struct auth_who *who)
+{
+	const struct conf_user *user;
+
+	if (!str_eq(req->realm, str_of(env->conf->realm)))
+		return reject(who, AUTH_WHY_WRONG_REALM);
+	if (known && str_eq(known->username, req->username))
+		return check_known(env, req, known, who);
+	user = conf_user_find(env->conf, req->username);
+	return user ? check_static(env, req, user, who) : check_rest(env, req, who);
+}
+
+enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
+			     const struct addr *client, const struct auth_known *known,
+			     struct auth_who *who)
+{
+	const uint64_t needed = STUN_BIT(REALM) | STUN_BIT(NONCE);
+	const uint64_t texts = needed | STUN_BIT(USERNAME) | STUN_BIT(USERHASH);
+	enum auth_nonce_state state;
+	enum auth_verdict v;
+
+	memset(who, 0, sizeof *who);
+	if (!req->integrity_off && !req->integrity256_off) {
+		who->why = AUTH_WHY_NO_CREDENTIALS;
+		return AUTH_CHALLENGE;
+	}
+	if ((req->present & needed) != needed ||
+	    !(req->present & (STUN_BIT(USERNAME) | STUN_BIT(USERHASH))) || req->bad & texts) {
+		who->why = AUTH_WHY_INCOMPLETE;
+		return AUTH_BAD;
+	}
+	state = auth_nonce_check(env->nonce, env->crypto, str_of(env->conf->realm), client,
+				 env->wall_s, env->conf->stale_nonce, req->nonce);
+	if (env->starved && state != AUTH_NONCE_FRESH) {
+		who->why = AUTH_WHY_FOREIGN_NONCE;
+		return AUTH_STALE;
+	}
+	who->username = req->username;
+	/* The nonces offered here have no security features set, so that PASSWORD-ALGORITHM is not
+	 * looked at, and a USERHASH is nobody's. */
+	if (!stun_has(req, STUN_A_USERNAME))
+		return reject(who, AUTH_WHY_UNKNOWN_USER);
+	v = check_user(env, req, known, who);
+	if (v != AUTH_ACCEPT)
+		return v;
+	if (state == AUTH_NONCE_FRESH)
+		return AUTH_ACCEPT;
+	auth_who_wipe(who);
+	who->why = state == AUTH_NONCE_STALE ? AUTH_WHY_STALE_NONCE : AUTH_WHY_FOREIGN_NONCE;
+	return AUTH_STALE;
+}

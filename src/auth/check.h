@@ -1,0 +1,67 @@
+/*
+ * Who is asking: the long-term credential mechanism (RFC 8489 s.9.2.4) as one function. It keeps
+ * nothing; what it learns about the client is returned.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "auth/env.h"
+#include "auth/longterm.h"
+#include "stun/msg.h"
+
+enum auth_verdict {
+	AUTH_ACCEPT,
+	AUTH_CHALLENGE, /* 401: no credentials in the request */
+	AUTH_BAD,	/* 400: integrity without user name, realm or nonce */
+	AUTH_REJECT,	/* 401: unknown or expired user, wrong password */
+	AUTH_STALE,	/* 438: right credentials, but the nonce is old or not this client's */
+	AUTH_FAIL,	/* 500: the cryptographic library failed */
+};
+
+/* Why a request was rejected, for the log. */
+enum auth_why {
+	AUTH_WHY_NONE,
+	AUTH_WHY_NO_CREDENTIALS,
+	AUTH_WHY_INCOMPLETE,
+	AUTH_WHY_UNKNOWN_USER,
+	AUTH_WHY_WRONG_REALM,
+	AUTH_WHY_EXPIRED,
+	AUTH_WHY_INTEGRITY,
+	AUTH_WHY_STALE_NONCE,
+	AUTH_WHY_FOREIGN_NONCE,
+	N_AUTH_WHY
+};
+
+/* The word for the log, e.g. "bad_integrity"; never NULL. */
+const char *auth_why_text(enum auth_why why);
+
+/* The client of an accepted request. Wiped by auth_who_wipe(). */
+struct auth_who {
+	struct str username; /* borrowed from the message, as sent */
+	struct str user;     /* the account that quotas count: username without an expiry */
+	int64_t expires_s;   /* of the credential, seconds since 1970; 0: never */
+	uint8_t key[AUTH_KEY_LEN];
+	bool has_key; /* false: no-auth, nothing to sign answers with */
+	enum auth_why why;
+};
+
+/* What a session knows of its client, so that its requests need no look-up, and go on after the
+ * credential expired. */
+struct auth_known {
+	struct str username;
+	struct str user;
+	int64_t expires_s;
+	const uint8_t *key;
+};
+
+/*
+ * Judges one request from `client`, in the order of RFC 8489 s.9.2.4. `known` is NULL, or the
+ * identity of the session that the request's 5-tuple has. On AUTH_ACCEPT *who is filled; who->why
+ * is set always. The caller answers, and wipes *who.
+ */
+enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
+			     const struct addr *client, const struct auth_known *known,
+			     struct auth_who *who);
+
+void auth_who_wipe(struct auth_who *who);

@@ -1,0 +1,13 @@
+noinst_LIBRARIES += %D%/libauth.a
+%C%_libauth_a_SOURCES = \
+	%D%/check.c \
+	%D%/check.h \
+	%D%/env.h \
+	%D%/longterm.c \
+	%D%/longterm.h \
+	%D%/nonce.c \
+	%D%/nonce.h \
+	%D%/rest.c \
+	%D%/rest.h \
+	%D%/throttle.c \
+	%D%/throttle.h

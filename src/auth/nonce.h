@@ -1,0 +1,53 @@
+/*
+ * Stateless nonces (RFC 8489 s.9.2): the nonce cookie with no security features, then base64 of
+ * the time, 32 bits that make each one different, and a MAC over both, the client's IP address
+ * (not its port: NATs change that) and the realm. The MAC's key changes every day and is derived
+ * from one secret, which the nodes of a cluster may share.
+ *
+ * The MAC is SipHash-2-4, 64 bits: who wants to forge one has to try it here, within the minutes
+ * that a nonce lives, and gains only what somebody else's nonce is good for. HMAC-SHA256 in its
+ * place cost 5 of the 60 microseconds that a session's set-up takes.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/crypto.h"
+#include "base/str.h"
+
+enum {
+	AUTH_NONCE_COOKIE_LEN = 13,
+	AUTH_NONCE_LEN = AUTH_NONCE_COOKIE_LEN + 22, /* 16 bytes in base64, unpadded */
+	AUTH_NONCE_SECRET_LEN = 32,
+};
+
+struct auth_nonce {
+	uint8_t secret[AUTH_NONCE_SECRET_LEN];
+	struct {
+		uint32_t day; /* 0: empty */
+		uint64_t key[2];
+	} cache[2]; /* by day & 1: today's and yesterday's */
+};
+
+enum auth_nonce_state {
+	AUTH_NONCE_FRESH,
+	AUTH_NONCE_STALE,   /* was ours, for this client; too old */
+	AUTH_NONCE_FOREIGN, /* not ours, or another client's */
+};
+
+/* Copies the secret. One struct per thread. */
+void auth_nonce_init(struct auth_nonce *n, const uint8_t secret[AUTH_NONCE_SECRET_LEN]);
+
+/* Wipes the keys. */
+void auth_nonce_fini(struct auth_nonce *n);
+
+/* Writes AUTH_NONCE_LEN characters, without terminator. `salt` should be random. */
+must_check enum err auth_nonce_make(struct auth_nonce *n, struct crypto *c, struct str realm,
+				    const struct addr *client, int64_t wall_s, uint32_t salt,
+				    char out[AUTH_NONCE_LEN]);
+
+/* Judges a nonce from outside. ttl_s 0: nonces do not age. */
+enum auth_nonce_state auth_nonce_check(struct auth_nonce *n, struct crypto *c, struct str realm,
+				       const struct addr *client, int64_t wall_s, int64_t ttl_s,
+				       struct str nonce);

@@ -1,0 +1,19 @@
+#include "base/tick.h"
+
+#include <time.h>
+
+tick tick_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (tick)t.tv_sec * 1000 + (tick)t.tv_nsec / 1000000;
+}
+
+int64_t tick_wall_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return t.tv_sec;
+}

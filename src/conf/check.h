@@ -1,0 +1,28 @@
+/* The rules between options, and what is derived from them; check.c calls the others. Each
+ * reports to the reader what is wrong and goes on. Control thread. Inside of conf/ only. */
+#pragma once
+
+#include "conf/reader.h"
+
+/* Everything below, once all options are in. */
+void conf_check(struct conf_reader *r);
+
+/* users.c: realm, users, secrets, has_credentials */
+void conf_users_build(struct conf_reader *r);
+/* users.c: wipes and frees what it built */
+void conf_users_fini(struct conf *c);
+
+/* hosts.c: listeners, locals, relays */
+void conf_hosts_build(struct conf_reader *r);
+/* external.c: what relay addresses are called outside, and externals; after the relays are known */
+void conf_external_build(struct conf_reader *r);
+
+/* backend.c: https-backend, tls-passthrough, acme-redirect; after has_tls is known */
+void conf_backend_build(struct conf_reader *r);
+
+/* cpus.c: processors that this process may use: its affinity, or its cgroup's quota when that
+ * is less, rounded up; >= 1. */
+unsigned conf_cpus_count(void);
+/* cpus.c: the quota alone, rounded up, 0: none; `self` is a file such as /proc/self/cgroup,
+ * `root` a directory such as /sys/fs/cgroup. */
+unsigned conf_cpus_quota(const char *self, const char *root);

@@ -1,0 +1,25 @@
+noinst_LIBRARIES += %D%/libconf.a
+%C%_libconf_a_SOURCES = \
+	%D%/argv.c \
+	%D%/argv.h \
+	%D%/backend.c \
+	%D%/check.c \
+	%D%/check.h \
+	%D%/conf.c \
+	%D%/conf.h \
+	%D%/cpus.c \
+	%D%/addrs.h \
+	%D%/external.c \
+	%D%/hosts.c \
+	%D%/legacy.def \
+	%D%/options.def \
+	%D%/parse.c \
+	%D%/parse.h \
+	%D%/print.c \
+	%D%/reader.c \
+	%D%/reader.h \
+	%D%/table.c \
+	%D%/table.h \
+	%D%/users.c \
+	%D%/value.c \
+	%D%/value.h

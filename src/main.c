@@ -1,0 +1,268 @@
+/* The daemon: stages up, wait for a signal, stages down. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/bug.h"
+#include "worker/certs.h"
+#include "worker/control.h"
+#include "worker/listen.h"
+#include "worker/pool.h"
+#include "worker/process.h"
+
+struct app {
+	int argc;
+	char **argv;
+	enum conf_action action;
+	int ready_fd; /* of daemon mode; -1: foreground */
+	int pid_fd;   /* the pid file; -1: none */
+	struct conf *conf;
+	struct log *log;
+	struct logger *lg;
+	struct worker_sockets sockets;
+	struct net_tickets *tickets;
+	struct net_cert *cert; /* NULL: no TLS */
+	struct relay_shared *shared;
+	struct worker_pool pool;
+	struct worker_control control;
+	struct worker_renew renew;
+};
+
+/* Before there is a log, and for what must be seen by whoever typed the command. */
+static void to_stderr(bool is_error, const char *text, void *arg)
+{
+	(void)arg;
+	fprintf(stderr, "taciturn: %s%s\n", is_error ? "" : "warning: ", text);
+}
+
+static enum err app_conf_load(struct app *a)
+{
+	return conf_load(a->argc, a->argv, to_stderr, NULL, &a->action, &a->conf);
+}
+
+static void app_conf_free(struct app *a)
+{
+	conf_drop(a->conf);
+}
+
+static enum err app_background(struct app *a)
+{
+	worker_process_prepare();
+	return a->conf->daemon ? worker_process_daemonize(&a->ready_fd) : OK;
+}
+
+static enum err app_log_start(struct app *a)
+{
+	const struct conf *c = a->conf;
+	struct log_options o = {
+		.file = c->log_file,
+		.use_syslog = c->syslog || (c->log_file && strcmp(c->log_file, "syslog") == 0),
+		.facility = c->syslog_facility,
+		.format = (enum log_format)c->log_format,
+		.level = c->verbose ? LOG_DEBUG_ : LOG_INFO_,
+	};
+	struct worker_ids ids;
+	enum err e = worker_process_ids(c, &ids, to_stderr, NULL);
+
+	if (e)
+		return e;
+	o.owner = ids.uid;
+	o.group = ids.gid;
+	e = log_start(&a->log, &o);
+	if (e) {
+		fprintf(stderr, "taciturn: cannot open log-file %s: %s\n",
+			c->log_file ? c->log_file : "-", strerror(errno));
+		return e;
+	}
+	return log_logger(a->log, &a->lg);
+}
+
+static void app_log_stop(struct app *a)
+{
+	if (a->log)
+		log_stop(a->log);
+	a->log = NULL;
+}
+
+/* Read while the files may still need a privilege. */
+static enum err app_certs_load(struct app *a)
+{
+	return worker_certs_load(a->conf, &a->tickets, &a->cert, to_stderr, NULL);
+}
+
+static void app_certs_free(struct app *a)
+{
+	net_cert_drop(a->cert);
+	net_tickets_free(a->tickets);
+}
+
+static enum err app_bind(struct app *a)
+{
+	return worker_listen_open(a->conf, &a->sockets, to_stderr, NULL);
+}
+
+static void app_unbind(struct app *a)
+{
+	worker_listen_close(&a->sockets);
+}
+
+static enum err app_pid(struct app *a)
+{
+	return worker_process_write_pid(a->conf, &a->pid_fd, to_stderr, NULL);
+}
+
+static void app_unpid(struct app *a)
+{
+	worker_process_remove_pid(a->conf, a->pid_fd);
+}
+
+static enum err app_drop_root(struct app *a)
+{
+	return worker_process_drop(a->conf, to_stderr, NULL);
+}
+
+static enum err app_share(struct app *a)
+{
+	return relay_shared_new(&a->shared, a->conf);
+}
+
+static void app_unshare(struct app *a)
+{
+	relay_shared_free(a->shared);
+}
+
+static enum err app_control(struct app *a)
+{
+	return worker_control_init(&a->control, a->log, a->lg);
+}
+
+static void app_uncontrol(struct app *a)
+{
+	worker_control_fini(&a->control);
+}
+
+static enum err app_workers_start(struct app *a)
+{
+	return worker_pool_start(&a->pool, a->shared, &a->sockets, a->cert, a->log);
+}
+
+static void app_workers_stop(struct app *a)
+{
+	worker_process_stopping();
+	worker_pool_stop(&a->pool);
+}
+
+/* After the privileges are gone: what cannot be read any more is noticed now. */
+static enum err app_renew(struct app *a)
+{
+	worker_renew_init(&a->renew, a->conf, &a->tickets, a->cert, &a->pool, a->lg);
+	return worker_control_renew(&a->control, &a->renew);
+}
+
+struct stage {
+	const char *name;
+	enum err (*up)(struct app *a);
+	void (*down)(struct app *a);
+};
+
+/* Up in order, down in reverse; a failure at n unwinds n-1 to 0. */
+static const struct stage stages[] = {
+	{ "configuration", app_conf_load, app_conf_free },
+	{ "certificates", app_certs_load, app_certs_free },
+	{ "background", app_background, NULL },
+	{ "listeners", app_bind, app_unbind }, /* may need privileges */
+	{ "pid file", app_pid, app_unpid },
+	{ "log", app_log_start, app_log_stop },
+	{ "privileges", app_drop_root, NULL },
+	{ "shared state", app_share, app_unshare },
+	{ "control", app_control, app_uncontrol },
+	{ "certificates' renewal", app_renew, NULL },
+	{ "workers", app_workers_start, app_workers_stop },
+};
+
+static void log_started(struct app *a)
+{
+	const struct conf *c = a->conf;
+	char text[ADDR_TEXT_LEN];
+
+	for (size_t i = 0; i < c->n_udp_listeners; i++)
+		log_info(a->lg, NULL, "listening", "address=%s transport=udp dtls=%s",
+			 addr_print(&c->udp_listeners[i], text), c->has_dtls ? "yes" : "no");
+	for (size_t i = 0; i < c->n_stream_listeners; i++)
+		log_info(a->lg, NULL, "listening", "address=%s transport=tcp tls=%s",
+			 addr_print(&c->stream_listeners[i], text), c->has_tls ? "yes" : "no");
+	if (c->no_auth)
+		log_warn(a->lg, NULL, "no_auth",
+			 "note=\"everybody may relay: no-auth is set\"");
+	log_info(a->lg, NULL, "started", "version=%s workers=%u realm=%s pid=%ld",
+		 PACKAGE_VERSION, c->n_workers, c->realm, (long)getpid());
+}
+
+static int serve(struct app *a)
+{
+	log_started(a);
+	worker_process_ready(a->ready_fd);
+	return worker_control_run(&a->control) ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+/* --check-config: what the table cannot know, the files that it names. */
+static int check_files(struct app *a)
+{
+	enum err e = app_certs_load(a);
+
+	app_certs_free(a);
+	if (e)
+		return EXIT_FAILURE;
+	puts("the configuration is good");
+	return EXIT_SUCCESS;
+}
+
+/* What needs no server. False: go on and run. */
+static bool only_tell(struct app *a, int *status)
+{
+	switch (a->action) {
+	case CONF_HELP:
+		conf_print_help();
+		*status = EXIT_SUCCESS;
+		return true;
+	case CONF_VERSION:
+		conf_print_version();
+		*status = EXIT_SUCCESS;
+		return true;
+	case CONF_CHECK:
+		*status = check_files(a);
+		return true;
+	default:
+		return false;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct app a = { .argc = argc, .argv = argv, .ready_fd = -1, .pid_fd = -1 };
+	int status = EXIT_FAILURE;
+	enum err e = OK;
+	size_t up = 0;
+
+	for (; up < ARRAY_LEN(stages) && !e; up++) {
+		e = stages[up].up(&a);
+		if (!e && up == 0 && only_tell(&a, &status)) {
+			app_conf_free(&a);
+			return status;
+		}
+	}
+	if (e) {
+		up--;
+		if (e != ERR_CONF && up != 0)
+			fprintf(stderr, "taciturn: cannot start (%s): %s\n", stages[up].name,
+				err_text(e));
+	} else {
+		status = serve(&a);
+	}
+	while (up-- > 0)
+		if (stages[up].down)
+			stages[up].down(&a);
+	return status;
+}

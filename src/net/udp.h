@@ -1,0 +1,102 @@
+/*
+ * Datagrams in bursts: many at once in (recvmmsg and UDP_GRO), many at once out (UDP_SEGMENT),
+ * without copying a payload. One thread each.
+ */
+#pragma once
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/addr.h"
+#include "base/counter.h"
+
+enum {
+	NET_RX_SLOTS = 32,	/* datagrams or bursts read at once from a listener */
+	NET_RX_BUF = 65536,	/* a burst of UDP_GRO is at most this long */
+	NET_RUN_DATAGRAMS = 64, /* UDP_MAX_SEGMENTS of older kernels */
+	NET_RUN_BYTES = 65000,	/* of one UDP_SEGMENT send, headers of ours counted in */
+};
+
+/* What one read gave: datagrams of `seg` bytes, of one source, one after another in buf; the last
+ * may be shorter. */
+struct net_rx {
+	const uint8_t *buf;
+	size_t len, seg;
+	struct addr from;
+	struct addr to; /* the address that was reached; family ADDR_NONE: the socket's own */
+	uint8_t tos;	/* DSCP and ECN */
+	bool truncated; /* did not fit: to be dropped */
+};
+
+struct net_rx_batch; /* buffers for NET_RX_SLOTS reads */
+
+must_check enum err net_rx_batch_new(struct net_rx_batch **out);
+void net_rx_batch_free(struct net_rx_batch *b);
+
+/* Reads up to NET_RX_SLOTS bursts into the batch's buffers, which are valid until the next read;
+ * returns how many. 0: nothing waits, or an error. */
+size_t net_rx_many(struct net_rx_batch *b, int fd, const struct net_rx **out);
+
+/* Reads one burst into the batch's first buffer. False: nothing waits, or the socket has an error
+ * to tell (net_rx_error). */
+bool net_rx_one(struct net_rx_batch *b, int fd, struct net_rx *out);
+
+/* An ICMP error about something that a relay socket sent. */
+struct net_icmp {
+	struct addr to; /* where it had been sent */
+	uint8_t type, code;
+	uint32_t mtu; /* for "fragmentation needed" and "packet too big", else 0 */
+};
+
+/* Fetches the next ICMP error; false when there is none (other errors are passed over). */
+bool net_rx_error(int fd, struct net_icmp *out);
+
+/* Whether this kernel can cut bursts into datagrams (UDP_SEGMENT), and does it right: Linux 7.0 to
+ * 7.1.4 corrupt bursts of equal parts. *why gets the reason for a no. */
+bool net_gso_usable(const char **why);
+
+/*
+ * A run: datagrams of one socket to one destination, all of one length but the last, which may be
+ * shorter. They leave in one system call. Filled by net_run_add(), which says no when a datagram
+ * cannot join; then net_run_flush() and start anew. The memory that is added is borrowed until the
+ * flush.
+ */
+struct net_run {
+	bool gso; /* many at once; false: one by one. Cleared for good when the device cannot */
+	struct counters *cnt;
+
+	int fd; /* -1: no run has been started */
+	uint8_t tos;
+	bool closed; /* a shorter datagram or an empty one ended it */
+	size_t seg;  /* bytes of every datagram but the last */
+	size_t bytes, n_datagrams, n_iov;
+	struct sockaddr_storage to;
+	socklen_t to_len;
+	struct addr from; /* source address to use; ADDR_NONE: the socket's own */
+	struct addr to_addr;
+	struct iovec iov[NET_RUN_DATAGRAMS * 3];
+	uint8_t parts[NET_RUN_DATAGRAMS]; /* iovecs of each datagram */
+};
+
+void net_run_init(struct net_run *r, bool gso, struct counters *cnt);
+
+/* Starts an empty run. Nothing may wait in it. */
+void net_run_start(struct net_run *r, int fd, const struct addr *to, const struct addr *from,
+		   uint8_t tos);
+
+/* True when a run to this destination is open. */
+static inline bool net_run_is(const struct net_run *r, int fd, const struct addr *to,
+			      uint8_t tos)
+{
+	return r->fd == fd && r->tos == tos && addr_eq(&r->to_addr, to);
+}
+
+/* Adds one datagram of n <= 3 parts; false when it has to go into another run. A new run takes
+ * any. */
+bool net_run_add(struct net_run *r, const struct iovec *parts, size_t n);
+
+/* Sends what waits; returns how many datagrams the kernel took. The run is over. */
+size_t net_run_flush(struct net_run *r);

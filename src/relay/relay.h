@@ -1,0 +1,205 @@
+/*
+ * net and turn become a TURN server: the context of one worker, its sessions and their sockets.
+ * Everything here belongs to one thread, but for what `struct relay_shared` points to.
+ */
+#pragma once
+
+#include "log/log.h"
+#include "net/loop.h"
+#include "net/sock.h"
+#include "net/stream.h"
+#include "net/udp.h"
+#include "relay/port.h"
+#include "relay/quota.h"
+#include "relay/table.h"
+#include "turn/route.h"
+#include "turn/server.h"
+
+enum { RELAY_WHO_LEN = 320 }; /* a prefix, a counter, an IPv6 address and a quoted name */
+
+/* What the workers share. Made before they start, freed after they ended. */
+struct relay_shared {
+	const struct conf *conf;
+	struct relay_ports
+		*ports;	  /* of conf->relays, by index of their distinct inner addresses */
+	struct addr *ips; /* those addresses */
+	size_t n_ips;
+	struct relay_quota *quota;
+	uint8_t nonce_secret[32];
+	char prefix[96]; /* NODE.EPOCH. : what all public ids of this process begin with */
+};
+
+must_check enum err relay_shared_new(struct relay_shared **out, const struct conf *conf);
+void relay_shared_free(struct relay_shared *s);
+
+/* A socket that clients reach this worker at. */
+struct relay_listener {
+	struct relay *relay;
+	struct net_watch watch;
+	int fd;
+	struct addr at; /* bound to; may be a wildcard */
+};
+
+struct relay_conn;  /* relay/conn.h */
+struct relay_moved; /* relay/handoff.h */
+struct relay_dtls;  /* relay/dtls.h */
+
+/* How a client reaches us, and what goes to it: exactly one is set. */
+struct relay_path {
+	struct relay_listener *via; /* UDP */
+	struct relay_conn *conn;    /* TCP, TLS */
+	struct relay_dtls *dtls;    /* DTLS */
+};
+
+/* The socket of one relayed address: UDP, or a listening one of TCP (RFC 6062). */
+struct relay_endpoint {
+	struct net_watch watch;
+	struct relay_session *session;
+	struct addr at; /* bound to */
+	size_t ip;	/* index in shared->ips */
+	int fd;
+	enum turn_leg_id leg;
+	bool tcp;
+	struct list paused; /* TCP: does not accept until `resume`; else alone */
+	tick resume;
+};
+
+struct relay_session {
+	struct turn_session turn;
+	struct list all; /* in relay.sessions, or in relay.dead */
+	struct relay *relay;
+	struct relay_path path; /* answers and data leave by it */
+	struct relay_endpoint *ep[TURN_N_LEGS];
+	const char *refused; /* why it was not opened, for the log; NULL: it was */
+	uint64_t id;	     /* never used twice while this process lives */
+};
+
+struct relay {
+	const struct relay_shared *shared;
+	struct net_loop *loop;
+	struct logger *lg;
+	unsigned index; /* of the worker */
+	struct counters cnt;
+	struct turn_env env;
+	struct turn_pools pools;
+	struct slab sessions_slab, endpoints_slab;
+	struct wheel wheel;
+	struct rng rng;
+	struct auth_nonce *nonce;
+	struct relay_table table;
+	struct list sessions; /* of relay_session */
+	struct list dead;     /* ended in this turn: freed at its end */
+	struct net_rx_batch *rx;
+	struct net_run run;
+	struct relay_tally {
+		struct relay_session *s; /* whose data is in the run; NULL: nobody's */
+		bool up;		 /* to a peer, else to the client */
+		size_t payload;		 /* bytes of it, without what we put around them */
+	} tally;
+	struct net_burst burst;
+	uint8_t *scratch; /* NET_SCRATCH bytes to read streams into */
+	struct slab conns_slab;
+	struct relay_conns *conns;     /* relay/conn.h */
+	struct relay_splices *splices; /* relay/splice.h */
+	bool (*post)(void *arg, unsigned worker,
+		     const struct relay_moved *m); /* relay/handoff.h; NULL: no others */
+	void *post_arg;
+	struct relay_dtls_all *dtls; /* relay/dtls.h; NULL: not served */
+	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
+	bool gso_told;	     /* that segmented sends are given up */
+	bool wide_channels;  /* rfc5766-channel-numbers */
+	uint64_t next_id;
+	size_t next_ip;	      /* where the next search for a relay address starts */
+	unsigned denied_told; /* a bit for each turn_policy that was logged */
+	unsigned long long n_rejects, n_no_ports, n_quota, n_no_sockets, n_not_moved,
+		n_backend_down; /* for log_seldom() */
+};
+
+/* Makes the context of worker `index`. `loop` and `lg` are that worker's and outlive it. */
+must_check enum err relay_new(struct relay **out, const struct relay_shared *shared,
+			      unsigned index, struct net_loop *loop, struct logger *lg);
+
+/* Ends all sessions and frees everything but the listeners' descriptors. */
+void relay_free(struct relay *r);
+
+/* Serves clients at a bound socket. `l` is the caller's memory, filled by this. */
+must_check enum err relay_listen(struct relay *r, struct relay_listener *l, int fd,
+				 const struct addr *at);
+void relay_unlisten(struct relay_listener *l);
+
+/* At the start of what a callback does: brings env->now and the wall clock up to date. */
+void relay_clock(struct relay *r);
+
+/* Once per loop turn, after the callbacks: timers, and the memory of what ended. */
+void relay_turn(struct relay *r);
+
+/* --- session.c --- */
+
+/* Takes a quota and opens what tx->want says. 0: tx->session is set and has its legs. Else the
+ * error code to answer with, and nothing was kept. */
+unsigned relay_session_open(struct relay *r, const struct relay_path *path, struct turn_tx *tx);
+
+/* The callbacks of struct turn_env. */
+void relay_session_leg_closed(void *arg, struct turn_session *s, enum turn_leg_id leg);
+void relay_session_ended(void *arg, struct turn_session *s, enum turn_end why);
+
+/* Frees the memory of the sessions that have ended. */
+void relay_session_reap(struct relay *r);
+
+/* "session=… client=… user=…" for log lines, into buf of RELAY_WHO_LEN; returns buf. A session's public id
+ * is NODE.EPOCH.COUNTER, never used twice. */
+const char *relay_session_who(const struct relay_session *s, char *buf);
+
+static inline struct relay_session *relay_session_of(struct turn_session *s)
+{
+	return container_of(s, struct relay_session, turn);
+}
+
+/* --- endpoint.c --- */
+
+/* Opens a socket for one family of a session as tx->want says. 0, or the error code. */
+unsigned relay_endpoint_open(struct relay *r, struct relay_session *s, struct turn_tx *tx,
+			     enum turn_leg_id leg);
+/* Closes it and gives its port back. */
+void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep);
+
+/* --- forward.c, the packet path --- */
+
+/* What is being read from one client. Set up with r, path, tuple, tos and s; the rest zero. */
+struct relay_from {
+	struct relay *r;
+	struct relay_path path;
+	struct turn_tuple tuple;
+	struct relay_session *s; /* of the tuple; NULL: none */
+	uint8_t tos;
+	uint16_t channel;	   /* of the last ChannelData; 0: none yet */
+	struct turn_to_peer route; /* … and where that goes */
+};
+
+/* One datagram, or one message of a stream. What it borrows is sent by relay_forward_flush(). */
+void relay_forward_message(struct relay_from *f, const uint8_t *p, size_t len);
+
+/* Adds one datagram for the client of `tuple`, out of `via`. `whose`: the session whose payload it carries,
+ * or none. What it borrows is sent by relay_forward_flush(). */
+void relay_forward_datagram(struct relay *r, const struct relay_listener *via,
+			    const struct turn_tuple *tuple, uint8_t tos,
+			    const struct iovec *iov, struct relay_tally whose);
+
+/* Sends all that waits, to peers and to clients. */
+void relay_forward_flush(struct relay *r);
+
+/* A listener is readable; its argument is the struct relay_listener. */
+void relay_forward_from_client(int fd, void *arg);
+/* A relay socket is readable; its argument is the struct relay_endpoint. */
+void relay_forward_from_peer(int fd, void *arg);
+
+/* --- request.c --- */
+
+/* Sends what was written for the session's client that is no answer to what it sent just now; a connection
+ * that fails over it ends later, when the loop comes to it. */
+void relay_request_tell(struct relay *r, struct relay_session *s, const struct wr *out);
+
+/* Handles one STUN message from a client, and answers. */
+void relay_request(struct relay *r, const struct relay_path *path,
+		   const struct turn_tuple *tuple, struct relay_session *s,
+		   const struct stun_msg *msg);

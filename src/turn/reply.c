@@ -1,0 +1,148 @@
+#include "turn/reply.h"
+
+#include <string.h>
+
+#include "auth/nonce.h"
+#include "auth/throttle.h"
+
+static const char SOFTWARE_TEXT[] = "taciturn " PACKAGE_VERSION;
+
+static void count_error(struct counters *cnt, unsigned code)
+{
+	switch (code) {
+#define ROW(c)                       \
+	case c:                      \
+		count(cnt, err_##c); \
+		break
+		ROW(300);
+		ROW(400);
+		ROW(401);
+		ROW(403);
+		ROW(420);
+		ROW(437);
+		ROW(438);
+		ROW(440);
+		ROW(441);
+		ROW(442);
+		ROW(443);
+		ROW(446);
+		ROW(447);
+		ROW(486);
+		ROW(500);
+		ROW(508);
+#undef ROW
+	default:
+		break;
+	}
+}
+
+void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *out)
+{
+	stun_begin(out, cls, tx->req->method, tx->req->txid);
+}
+
+enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, struct wr *out)
+{
+	const struct conf *conf = env->auth.conf;
+	uint16_t method = tx->req->method;
+
+	/* RFC 8656 s.5: SHOULD be in Allocate and Refresh answers; off by default, see the option */
+	if (conf->software_attribute &&
+	    (method == STUN_ALLOCATE || method == STUN_REFRESH || method == STUN_BINDING))
+		stun_add(out, STUN_T_SOFTWARE, SOFTWARE_TEXT, sizeof SOFTWARE_TEXT - 1);
+	/* RFC 8489 s.9.2.4: requests here are processed as though PASSWORD-ALGORITHM were MD5, so
+	 * answers carry MESSAGE-INTEGRITY even where the request had the SHA-256 one */
+	if (tx->who.has_key &&
+	    stun_add_integrity(out, env->auth.crypto,
+			       (struct str){ (const char *)tx->who.key, AUTH_KEY_LEN }))
+		return TURN_DROP;
+	if (conf->fingerprint || stun_has(tx->req, STUN_A_FINGERPRINT))
+		stun_add_fingerprint(out);
+	return out->bad ? TURN_DROP : TURN_REPLY;
+}
+
+static enum err add_challenge(struct turn_env *env, const struct turn_tx *tx, struct wr *out)
+{
+	struct auth_env *auth = &env->auth;
+	struct str realm = str_of(auth->conf->realm);
+	char nonce[AUTH_NONCE_LEN];
+	enum err e = auth_nonce_make(auth->nonce, auth->crypto, realm, &tx->tuple.client,
+				     auth->wall_s, rng_u32(auth->rng), nonce);
+
+	if (e)
+		return e;
+	stun_add_str(out, STUN_T_REALM, realm);
+	stun_add(out, STUN_T_NONCE, nonce, sizeof nonce);
+	return OK;
+}
+
+bool turn_reply_is_rationed(const struct turn_env *env, const struct turn_tx *tx)
+{
+	bool stream = tx->tuple.transport == TURN_TCP || tx->tuple.transport == TURN_TLS;
+
+	return env->auth.throttle && env->auth.conf->unauthorized_ratelimit && !stream;
+}
+
+/* Must this answer stay here? */
+static bool rationed(struct turn_env *env, const struct turn_tx *tx)
+{
+	const struct conf *conf = env->auth.conf;
+
+	if (tx->accepted || !turn_reply_is_rationed(env, tx))
+		return false;
+	if (auth_throttle_take(env->auth.throttle, &tx->tuple.client, auth_throttle_share(conf),
+			       env->now))
+		return false;
+	count(env->cnt, drop_throttled);
+	return true;
+}
+
+enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
+				   struct wr *out)
+{
+	tx->code = code;
+	if (rationed(env, tx))
+		return TURN_DROP;
+	count_error(env->cnt, code);
+	turn_reply_begin(tx, STUN_ERROR, out);
+	stun_add_error(out, code,
+		       tx->accepted ? stun_error_text(code) : (struct str){ NULL, 0 });
+	if ((code == 401 || code == 438) && add_challenge(env, tx, out))
+		return TURN_DROP;
+	return turn_reply_finish(env, tx, out);
+}
+
+size_t turn_reply_not_served(const struct stun_msg *req, uint16_t types[TURN_MAX_UNKNOWN])
+{
+	/* RFC 5780: whoever asks for an answer from elsewhere must not mistake one from here for it (s.6.1);
+	 * RFC 7635: a token that nobody looks at proves nothing */
+	static const struct {
+		enum stun_attr attr;
+		uint16_t type;
+	} known[TURN_MAX_UNKNOWN - STUN_MAX_UNKNOWN] = {
+		{ STUN_A_CHANGE_REQUEST, STUN_T_CHANGE_REQUEST },
+		{ STUN_A_RESPONSE_PORT, STUN_T_RESPONSE_PORT },
+		{ STUN_A_PADDING, STUN_T_PADDING },
+		{ STUN_A_ACCESS_TOKEN, STUN_T_ACCESS_TOKEN },
+	};
+	size_t n = req->n_unknown;
+
+	memcpy(types, req->unknown, n * sizeof types[0]);
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		if (stun_has(req, known[i].attr))
+			types[n++] = known[i].type;
+	return n;
+}
+
+enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx,
+				     const uint16_t *types, size_t n, struct wr *out)
+{
+	tx->code = 420;
+	if (rationed(env, tx))
+		return TURN_DROP;
+	count_error(env->cnt, 420);
+	turn_reply_begin(tx, STUN_ERROR, out);
+	stun_add_error(out, 420, tx->accepted ? stun_error_text(420) : (struct str){ NULL, 0 });
+	stun_add_unknown(out, types, n);
+	return turn_reply_finish(env, tx, out);
+}

@@ -1,0 +1,167 @@
+#include "turn/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "turn/chan.h"
+#include "turn/perm.h"
+#include "turn/tcp.h"
+
+const char *turn_end_text(enum turn_end e)
+{
+	static const char *const text[N_TURN_END] = {
+		[TURN_END_DELETED] = "deleted", [TURN_END_EXPIRED] = "expired",
+		[TURN_END_CLOSED] = "closed",	[TURN_END_SHUTDOWN] = "shutdown",
+		[TURN_END_REFUSED] = "refused",
+	};
+
+	return (unsigned)e < N_TURN_END ? text[e] : "unknown";
+}
+
+const char *turn_transport_text(enum turn_transport t)
+{
+	static const char *const text[] = { "udp", "tcp", "tls", "dtls" };
+
+	return (unsigned)t < ARRAY_LEN(text) ? text[t] : "unknown";
+}
+
+void turn_pools_init(struct turn_pools *p)
+{
+	slab_init(&p->perms, sizeof(struct turn_perm));
+	slab_init(&p->chans, sizeof(struct turn_chan));
+	hmap_init(&p->tcps);
+}
+
+void turn_pools_fini(struct turn_pools *p)
+{
+	slab_fini(&p->perms);
+	slab_fini(&p->chans);
+	hmap_fini(&p->tcps);
+}
+
+/* The timer stands at the earliest expiry of the legs that are live. */
+static void rearm(struct turn_env *env, struct turn_session *s)
+{
+	tick at = 0;
+
+	for (int i = 0; i < TURN_N_LEGS; i++)
+		if (s->leg[i].live && (!at || tick_before(s->leg[i].expires, at)))
+			at = s->leg[i].expires;
+	if (at)
+		wheel_arm(env->wheel, &s->timer, at);
+	else
+		wheel_cancel(env->wheel, &s->timer);
+}
+
+bool turn_session_expire(struct turn_env *env, struct turn_session *s)
+{
+	for (int i = 0; i < TURN_N_LEGS; i++)
+		if (s->leg[i].live && !tick_before(env->now, s->leg[i].expires) &&
+		    turn_session_close_leg(env, s, (enum turn_leg_id)i, TURN_END_EXPIRED))
+			return true;
+	return false;
+}
+
+static void on_expiry(struct wheel_timer *t, tick now, void *arg)
+{
+	(void)now;
+	turn_session_expire(arg, container_of(t, struct turn_session, timer));
+}
+
+enum err turn_session_init(struct turn_env *env, struct turn_session *s,
+			   const struct turn_tuple *tuple, const struct auth_who *who,
+			   const struct stun_msg *req)
+{
+	char *name = malloc(who->username.len + 1);
+
+	if (!name)
+		return ERR_NOMEM;
+	if (who->username.len)
+		memcpy(name, who->username.p, who->username.len);
+	name[who->username.len] = 0;
+	s->username = (struct str){ name, who->username.len };
+	s->user = s->username;
+	if (who->user.len &&
+	    who->user.p >= who->username.p) /* keep the same part of our copy */
+		s->user = (struct str){ name + (who->user.p - who->username.p), who->user.len };
+	s->tuple = *tuple;
+	s->cred_expires_s = who->expires_s;
+	s->has_key = who->has_key;
+	memcpy(s->key, who->key, sizeof s->key);
+	memcpy(s->alloc_txid, req->txid, sizeof s->alloc_txid);
+	s->tcp = req->transport == TURN_PROTO_TCP;
+	s->opened = env->now;
+	bucket_init(&s->up, turn_session_burst((uint64_t)env->auth.conf->max_bps), env->now);
+	bucket_init(&s->down, turn_session_burst((uint64_t)env->auth.conf->max_bps), env->now);
+	hmap_init(&s->chans);
+	hmap_init(&s->peers);
+	hmap_init(&s->perms);
+	hmap_init(&s->tcps);
+	wheel_timer_init(&s->timer, on_expiry);
+	return OK;
+}
+
+void turn_session_add_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id,
+			  const struct addr *relayed, const struct addr *local,
+			  uint32_t lifetime_s)
+{
+	s->leg[id].relayed = *relayed;
+	s->leg[id].local = *local;
+	s->leg[id].live = true;
+	turn_session_set_lifetime(env, s, id, lifetime_s);
+}
+
+void turn_session_set_lifetime(struct turn_env *env, struct turn_session *s,
+			       enum turn_leg_id id, uint32_t lifetime_s)
+{
+	s->leg[id].expires = env->now + SEC(lifetime_s);
+	rearm(env, s);
+}
+
+bool turn_session_close_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id,
+			    enum turn_end why)
+{
+	enum turn_leg_id other = id == TURN_LEG_V4 ? TURN_LEG_V6 : TURN_LEG_V4;
+
+	if (!s->leg[other].live) {
+		turn_session_end(env, s, why);
+		return true;
+	}
+	/* RFC 8656 s.8.1: the other family's permissions and channels are not affected */
+	turn_tcp_drop_family(env, s, id);
+	turn_chan_drop_family(env, s, id);
+	turn_perm_drop_family(env, s, id);
+	s->leg[id].live = false;
+	env->leg_closed(env->arg, s, id);
+	rearm(env, s);
+	return false;
+}
+
+void turn_session_end(struct turn_env *env, struct turn_session *s, enum turn_end why)
+{
+	wheel_cancel(env->wheel, &s->timer);
+	for (int i = 0; i < TURN_N_LEGS; i++) {
+		turn_tcp_drop_family(env, s, (enum turn_leg_id)i); /* RFC 6062 s.5.5 */
+		turn_chan_drop_family(env, s, (enum turn_leg_id)i);
+		turn_perm_drop_family(env, s, (enum turn_leg_id)i);
+		if (!s->leg[i].live)
+			continue;
+		s->leg[i].live = false;
+		env->leg_closed(env->arg, s, (enum turn_leg_id)i);
+	}
+	hmap_fini(&s->chans);
+	hmap_fini(&s->peers);
+	hmap_fini(&s->perms);
+	hmap_fini(&s->tcps);
+	crypto_wipe(s->key, sizeof s->key);
+	env->ended(env->arg, s, why);
+	free((char *)s->username.p);
+	s->username = s->user = (struct str){ NULL, 0 };
+}
+
+uint32_t turn_session_left_s(const struct turn_session *s, enum turn_leg_id id, tick now)
+{
+	if (!turn_session_has(s, id, now))
+		return 0;
+	return (uint32_t)((s->leg[id].expires - now + 999) / 1000);
+}

@@ -1,0 +1,83 @@
+#include "worker/control.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "base/tick.h"
+
+static void on_stop(int signo, void *arg)
+{
+	struct worker_control *c = arg;
+
+	log_info(c->lg, NULL, "stopping", "signal=%s", signo == SIGINT ? "SIGINT" : "SIGTERM");
+	c->stop_signal = signo;
+}
+
+static void on_hangup(int signo, void *arg)
+{
+	struct worker_control *c = arg;
+
+	(void)signo;
+	log_reopen(c->log);
+	log_info(c->lg, NULL, "log_reopened", "reason=SIGHUP");
+	if (c->renew)
+		worker_renew_now(c->renew, "SIGHUP");
+}
+
+/* coturn's signal for new certificates. */
+static void on_user2(int signo, void *arg)
+{
+	struct worker_control *c = arg;
+
+	(void)signo;
+	if (c->renew)
+		worker_renew_now(c->renew, "SIGUSR2");
+}
+
+static void on_look(int fd, void *arg)
+{
+	struct worker_control *c = arg;
+
+	(void)fd;
+	worker_renew_look(c->renew, tick_wall_s());
+}
+
+enum err worker_control_init(struct worker_control *c, struct log *log, struct logger *lg)
+{
+	enum err e;
+
+	*c = (struct worker_control){ .log = log, .lg = lg };
+	e = net_loop_new(&c->loop);
+	if (!e)
+		e = net_loop_signal(c->loop, SIGTERM, on_stop, c);
+	if (!e)
+		e = net_loop_signal(c->loop, SIGINT, on_stop, c);
+	if (!e)
+		e = net_loop_signal(c->loop, SIGHUP, on_hangup, c);
+	if (!e)
+		e = net_loop_signal(c->loop, SIGUSR2, on_user2, c);
+	if (e)
+		worker_control_fini(c);
+	return e;
+}
+
+enum err worker_control_renew(struct worker_control *c, struct worker_renew *renew)
+{
+	c->renew = renew;
+	return net_loop_every(c->loop, WORKER_RENEW_LOOK_MS, on_look, c);
+}
+
+enum err worker_control_run(struct worker_control *c)
+{
+	enum err e = OK;
+
+	while (!c->stop_signal && !e)
+		e = net_loop_turn(c->loop);
+	return e;
+}
+
+void worker_control_fini(struct worker_control *c)
+{
+	net_loop_free(c->loop);
+	c->loop = NULL;
+}

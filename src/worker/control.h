@@ -1,0 +1,28 @@
+/* The control thread's loop: signals, and certificates that change. */
+#pragma once
+
+#include "log/log.h"
+#include "net/loop.h"
+#include "worker/renew.h"
+
+struct worker_control {
+	struct net_loop *loop;
+	struct log *log;
+	struct logger *lg;
+	struct worker_renew *renew; /* NULL: certificates are not read again */
+	int stop_signal;	    /* 0: go on */
+};
+
+/* Watches SIGTERM and SIGINT (stop), SIGHUP (open the log file and read the certificates again) and SIGUSR2
+ * (the certificates). */
+must_check enum err worker_control_init(struct worker_control *c, struct log *log,
+					struct logger *lg);
+
+/* From now on signals and changes of the files renew certificates by `renew`, which is the caller's and has
+ * to stay. Once. */
+must_check enum err worker_control_renew(struct worker_control *c, struct worker_renew *renew);
+
+/* Serves until a signal ends it. */
+must_check enum err worker_control_run(struct worker_control *c);
+
+void worker_control_fini(struct worker_control *c);

@@ -1,0 +1,17 @@
+noinst_LIBRARIES += %D%/libworker.a
+%C%_libworker_a_SOURCES = \
+	%D%/certs.c \
+	%D%/certs.h \
+	%D%/control.c \
+	%D%/control.h \
+	%D%/listen.c \
+	%D%/listen.h \
+	%D%/msg.h \
+	%D%/pool.c \
+	%D%/pool.h \
+	%D%/process.c \
+	%D%/process.h \
+	%D%/renew.c \
+	%D%/renew.h \
+	%D%/worker.c \
+	%D%/worker.h

@@ -1,0 +1,60 @@
+#include "worker/pool.h"
+
+#include <stdlib.h>
+
+static enum err start_one(struct worker_pool *p, unsigned i, const struct relay_shared *shared,
+			  const struct worker_sockets *sockets, struct net_cert *cert,
+			  struct log *log)
+{
+	struct logger *lg;
+	enum err e = log_logger(log, &lg);
+
+	if (e)
+		return e;
+	e = worker_init(&p->workers[i], i, shared,
+			sockets->fds + i * worker_listen_count(shared->conf), cert, lg);
+	p->workers[i].all = p->workers;
+	return e;
+}
+
+enum err worker_pool_start(struct worker_pool *p, const struct relay_shared *shared,
+			   const struct worker_sockets *sockets, struct net_cert *cert,
+			   struct log *log)
+{
+	enum err e = OK;
+
+	p->n = shared->conf->n_workers;
+	p->workers = calloc(p->n, sizeof *p->workers);
+	if (!p->workers)
+		return ERR_NOMEM;
+	for (unsigned i = 0; i < p->n && !e; i++)
+		e = start_one(p, i, shared, sockets, cert, log);
+	for (unsigned i = 0; i < p->n && !e; i++)
+		e = worker_start(&p->workers[i]);
+	if (e)
+		worker_pool_stop(p);
+	return e;
+}
+
+enum err worker_pool_set_cert(struct worker_pool *p, struct net_cert *cert)
+{
+	enum err first = OK;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		enum err e = worker_set_cert(&p->workers[i], cert);
+
+		first = first ? first : e;
+	}
+	return first;
+}
+
+void worker_pool_stop(struct worker_pool *p)
+{
+	for (unsigned i = 0; i < p->n; i++)
+		worker_stop(&p->workers[i]);
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->workers[i].loop)
+			worker_fini(&p->workers[i]);
+	free(p->workers);
+	*p = (struct worker_pool){ NULL, 0 };
+}

@@ -1,0 +1,312 @@
+/* src/auth/check.c: the order and the outcomes of RFC 8489 s.9.2.4. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "auth/rest.h"
+#include "base/bug.h"
+#include "turn_world.h"
+
+/* What a request brings; NULL: nothing. It is signed as alice's where it names nobody. */
+struct paper {
+	const char *user, *realm, *password;
+	bool nonce, sha256, userhash;
+};
+
+struct fixture {
+	struct world *w;
+	struct addr client;
+	char nonce[AUTH_NONCE_LEN];
+	struct auth_who who;
+	uint8_t raw[2048];
+	struct stun_msg msg;
+};
+
+static int setup_conf(void **state, const char *conf)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->w = world_new(conf);
+	f->client = world_addr("198.51.100.1:5000");
+	*state = f;
+	return auth_nonce_make(&f->w->nonce, f->w->env.auth.crypto, STR_LIT("example.org"), &f->client,
+			       WORLD_T0, 7, f->nonce);
+}
+
+static int setup(void **state)
+{
+	return setup_conf(state, WORLD_CONF);
+}
+
+static int setup_strict(void **state)
+{
+	return setup_conf(state, WORLD_CONF "strict-expiry\n");
+}
+
+static int setup_users_only(void **state)
+{
+	return setup_conf(state, WORLD_HOSTS "user=alice:wonder\n");
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	world_free(f->w);
+	free(f);
+	return 0;
+}
+
+static void write_request(struct fixture *f, const struct paper *p)
+{
+	static const uint8_t txid[STUN_TXID_LEN] = "transaction", hash[32] = "hash";
+	struct crypto *c = f->w->env.auth.crypto;
+	struct wr w = wr_init(f->raw, sizeof f->raw);
+	uint8_t key[AUTH_KEY_LEN];
+	struct str k = { (char *)key, sizeof key };
+
+	stun_begin(&w, STUN_REQUEST, STUN_REFRESH, txid);
+	if (p->user)
+		stun_add_str(&w, STUN_T_USERNAME, str_of(p->user));
+	if (p->userhash)
+		stun_add(&w, STUN_T_USERHASH, hash, sizeof hash);
+	if (p->realm)
+		stun_add_str(&w, STUN_T_REALM, str_of(p->realm));
+	if (p->nonce)
+		stun_add(&w, STUN_T_NONCE, f->nonce, sizeof f->nonce);
+	if (p->password) {
+		assert_int_equal(auth_longterm_key(c, str_of(p->user ? p->user : "alice"),
+						   str_of(p->realm ? p->realm : "example.org"),
+						   str_of(p->password), key),
+				 OK);
+		assert_int_equal(p->sha256 ? stun_add_integrity256(&w, c, k) : stun_add_integrity(&w, c, k),
+				 OK);
+	}
+	assert_int_equal(stun_decode(f->raw, wr_len(&w), &f->msg), OK);
+}
+
+static enum auth_verdict judge(struct fixture *f, const struct paper *p, const struct auth_known *known)
+{
+	write_request(f, p);
+	return auth_check(&f->w->env.auth, &f->msg, &f->client, known, &f->who);
+}
+
+static bool has_some_key(const struct fixture *f)
+{
+	static const uint8_t none[AUTH_KEY_LEN];
+
+	return f->who.has_key || memcmp(f->who.key, none, sizeof none) != 0;
+}
+
+#define REALM "example.org"
+
+static const struct {
+	struct paper paper;
+	enum auth_verdict verdict;
+	enum auth_why why;
+} outcomes[] = {
+	/* neither integrity attribute: 401 */
+	{ { NULL, NULL, NULL, false, false, false }, AUTH_CHALLENGE, AUTH_WHY_NO_CREDENTIALS },
+	{ { "alice", REALM, NULL, true, false, false }, AUTH_CHALLENGE, AUTH_WHY_NO_CREDENTIALS },
+	/* integrity, but USERNAME and USERHASH, REALM or NONCE missing: 400 */
+	{ { NULL, REALM, "wonder", true, false, false }, AUTH_BAD, AUTH_WHY_INCOMPLETE },
+	{ { "alice", NULL, "wonder", true, false, false }, AUTH_BAD, AUTH_WHY_INCOMPLETE },
+	{ { "alice", REALM, "wonder", false, false, false }, AUTH_BAD, AUTH_WHY_INCOMPLETE },
+	{ { "alice", NULL, "wonder", false, true, false }, AUTH_BAD, AUTH_WHY_INCOMPLETE },
+	/* a user name that is not valid: 401 */
+	{ { "mallory", REALM, "wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_UNKNOWN_USER },
+	{ { "", REALM, "wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_UNKNOWN_USER },
+	{ { NULL, REALM, "wonder", true, false, true }, AUTH_REJECT, AUTH_WHY_UNKNOWN_USER },
+	{ { "alice", "example.com", "wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_WRONG_REALM },
+	/* the integrity value does not match: 401 */
+	{ { "alice", REALM, "Wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_INTEGRITY },
+	{ { "alice", REALM, "builder", true, true, false }, AUTH_REJECT, AUTH_WHY_INTEGRITY },
+	{ { "1700000000:x", REALM, "wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_INTEGRITY },
+	{ { "1699999999:x", REALM, "wonder", true, false, false }, AUTH_REJECT, AUTH_WHY_EXPIRED },
+	/* all is well */
+	{ { "alice", REALM, "wonder", true, false, false }, AUTH_ACCEPT, AUTH_WHY_NONE },
+	{ { "alice", REALM, "wonder", true, true, false }, AUTH_ACCEPT, AUTH_WHY_NONE },
+	{ { "bob", REALM, "builder", true, false, false }, AUTH_ACCEPT, AUTH_WHY_NONE },
+};
+
+static void test_outcomes(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(outcomes); i++) {
+		assert_int_equal(judge(f, &outcomes[i].paper, NULL), outcomes[i].verdict);
+		assert_int_equal(f->who.why, outcomes[i].why);
+		assert_int_equal(has_some_key(f), outcomes[i].verdict == AUTH_ACCEPT);
+	}
+}
+
+/* An attribute that breaks its own format is as good as none: 400. */
+static void test_malformed_texts_are_400(void **state)
+{
+	static const uint64_t texts[] = { STUN_BIT(USERNAME), STUN_BIT(REALM), STUN_BIT(NONCE) };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		write_request(f, &(struct paper){ "alice", REALM, "wonder", true, false, false });
+		f->msg.bad |= texts[i];
+		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_BAD);
+	}
+}
+
+/* The nonce is looked at last: only who knows the password learns that it is stale. */
+static void test_nonce_comes_last(void **state)
+{
+	static const struct {
+		const char *password;
+		int64_t later_s;
+		const char *client;
+		enum auth_verdict verdict;
+		enum auth_why why;
+	} row[] = {
+		{ "wonder", 600, "198.51.100.1:5000", AUTH_ACCEPT, AUTH_WHY_NONE },
+		{ "wonder", 0, "198.51.100.1:6000", AUTH_ACCEPT, AUTH_WHY_NONE },
+		{ "wonder", 601, "198.51.100.1:5000", AUTH_STALE, AUTH_WHY_STALE_NONCE },
+		{ "wonder", 0, "198.51.100.2:5000", AUTH_STALE, AUTH_WHY_FOREIGN_NONCE },
+		{ "wrong", 601, "198.51.100.1:5000", AUTH_REJECT, AUTH_WHY_INTEGRITY },
+		{ "wrong", 0, "198.51.100.2:5000", AUTH_REJECT, AUTH_WHY_INTEGRITY },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		f->w->env.auth.wall_s = WORLD_T0 + row[i].later_s;
+		f->client = world_addr(row[i].client);
+		assert_int_equal(judge(f,
+				       &(struct paper){ "alice", REALM, row[i].password, true, false, false },
+				       NULL),
+				 row[i].verdict);
+		assert_int_equal(f->who.why, row[i].why);
+		assert_int_equal(has_some_key(f), row[i].verdict == AUTH_ACCEPT);
+	}
+}
+
+static enum auth_verdict judge_guest(struct fixture *f, const char *name, const char *secret,
+				     const struct auth_known *known)
+{
+	char password[AUTH_REST_PASSWORD_LEN + 1];
+
+	assert_int_equal(auth_rest_password(f->w->env.auth.crypto, str_of(secret), str_of(name), password),
+			 OK);
+	return judge(f, &(struct paper){ name, REALM, password, true, false, false }, known);
+}
+
+static const struct {
+	const char *name, *secret;
+	enum auth_verdict verdict;
+	enum auth_why why;
+	const char *user; /* that quotas count */
+} guests[] = {
+	{ "1700000060:carol", "north", AUTH_ACCEPT, AUTH_WHY_NONE, "carol" },
+	{ "1700000060:carol", "south", AUTH_ACCEPT, AUTH_WHY_NONE, "carol" },
+	{ "carol:1700000060", "south", AUTH_ACCEPT, AUTH_WHY_NONE, "carol" },
+	{ "1700000060:a:b", "north", AUTH_ACCEPT, AUTH_WHY_NONE, "a:b" },
+	/* nobody in it: the credential is its own account */
+	{ "1700000060", "north", AUTH_ACCEPT, AUTH_WHY_NONE, "1700000060" },
+	{ "1700000060:", "north", AUTH_ACCEPT, AUTH_WHY_NONE, "1700000060:" },
+	/* good until its second is over */
+	{ "1700000000:carol", "north", AUTH_ACCEPT, AUTH_WHY_NONE, "carol" },
+	{ "1699999999:carol", "north", AUTH_REJECT, AUTH_WHY_EXPIRED, NULL },
+	{ "1700000060:carol", "east", AUTH_REJECT, AUTH_WHY_INTEGRITY, NULL },
+	{ "carol", "north", AUTH_REJECT, AUTH_WHY_UNKNOWN_USER, NULL },
+	/* a static account is not to be had with a secret */
+	{ "alice", "north", AUTH_REJECT, AUTH_WHY_INTEGRITY, NULL },
+};
+
+static void test_ephemeral_credentials(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(guests); i++) {
+		assert_int_equal(judge_guest(f, guests[i].name, guests[i].secret, NULL), guests[i].verdict);
+		assert_int_equal(f->who.why, guests[i].why);
+		if (guests[i].user)
+			assert_true(str_eq(f->who.user, str_of(guests[i].user)));
+	}
+}
+
+static void test_without_a_secret_none_are_ephemeral(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(judge_guest(f, "1700000060:carol", "", NULL), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_UNKNOWN_USER);
+}
+
+/* A session's client needs no look-up, and outlives its credential unless strict-expiry is set. */
+static void known_client(struct fixture *f, enum auth_verdict when_expired)
+{
+	static const char name[] = "1700000060:carol";
+	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, NULL };
+	uint8_t key[AUTH_KEY_LEN];
+
+	assert_int_equal(judge_guest(f, name, "north", NULL), AUTH_ACCEPT);
+	assert_int_equal(f->who.expires_s, WORLD_T0 + 60);
+	memcpy(key, f->who.key, sizeof key);
+	known.key = key;
+	f->w->env.auth.wall_s = WORLD_T0 + 61;
+	assert_int_equal(judge_guest(f, name, "north", NULL), AUTH_REJECT);
+	assert_int_equal(judge_guest(f, name, "north", &known), when_expired);
+	assert_int_equal(judge_guest(f, name, "south", &known), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_INTEGRITY);
+	/* another name is another client: it has to stand alone */
+	assert_int_equal(judge_guest(f, "1700000059:carol", "north", &known), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_EXPIRED);
+	assert_int_equal(judge_guest(f, "1700000600:dave", "north", &known), AUTH_ACCEPT);
+	assert_true(str_eq(f->who.user, STR_LIT("dave")));
+}
+
+static void test_session_outlives_its_credential(void **state)
+{
+	known_client(*state, AUTH_ACCEPT);
+}
+
+static void test_strict_expiry(void **state)
+{
+	known_client(*state, AUTH_REJECT);
+}
+
+/* RFC 8489 s.9.2.4: where there are both, the SHA-256 one decides. */
+static void test_sha256_decides(void **state)
+{
+	struct fixture *f = *state;
+
+	write_request(f, &(struct paper){ "alice", REALM, "wonder", true, true, false });
+	f->raw[f->msg.integrity256_off + 4] ^= 1;
+	assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_INTEGRITY);
+}
+
+static void test_every_reason_has_a_word(void **state)
+{
+	(void)state;
+	for (int i = 0; i < N_AUTH_WHY; i++)
+		assert_true(strlen(auth_why_text((enum auth_why)i)) > 3);
+	assert_string_equal(auth_why_text((enum auth_why)99), "none");
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		T(test_outcomes),
+		T(test_malformed_texts_are_400),
+		T(test_nonce_comes_last),
+		T(test_ephemeral_credentials),
+		cmocka_unit_test_setup_teardown(test_without_a_secret_none_are_ephemeral, setup_users_only,
+						teardown),
+		T(test_session_outlives_its_credential),
+		cmocka_unit_test_setup_teardown(test_strict_expiry, setup_strict, teardown),
+		T(test_sha256_decides),
+		cmocka_unit_test(test_every_reason_has_a_word),
+	};
+
+	return cmocka_run_group_tests_name("auth_check", tests, NULL, NULL);
+}

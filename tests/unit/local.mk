@@ -1,0 +1,103 @@
+# tests/unit/<folder>_<file>.c tests src/<folder>/<file>.c: a cmocka program with its own main().
+unit_programs = \
+	%D%/auth_check \
+	%D%/auth_longterm \
+	%D%/auth_nonce \
+	%D%/auth_rest \
+	%D%/auth_throttle \
+	%D%/base_addr \
+	%D%/base_bucket \
+	%D%/base_crypto \
+	%D%/base_hmap \
+	%D%/base_mbox \
+	%D%/base_prefix \
+	%D%/base_rd \
+	%D%/base_rng \
+	%D%/base_slab \
+	%D%/base_wheel \
+	%D%/base_wr \
+	%D%/conf_argv \
+	%D%/conf_check \
+	%D%/conf_cpus \
+	%D%/conf_hosts \
+	%D%/conf_parse \
+	%D%/conf_table \
+	%D%/conf_users \
+	%D%/conf_value \
+	%D%/log_format \
+	%D%/log_log \
+	%D%/net_cert \
+	%D%/net_cert_resume \
+	%D%/net_cert_shake \
+	%D%/net_dtls \
+	%D%/net_hello \
+	%D%/net_http \
+	%D%/net_loop \
+	%D%/net_preface \
+	%D%/net_proxyproto \
+	%D%/net_sni \
+	%D%/net_sock \
+	%D%/net_stream \
+	%D%/net_stream_tls \
+	%D%/net_tickets \
+	%D%/net_udp \
+	%D%/relay_crowd \
+	%D%/relay_forward \
+	%D%/relay_forward_drop \
+	%D%/relay_port \
+	%D%/relay_quota \
+	%D%/relay_table \
+	%D%/stun_address \
+	%D%/stun_chan \
+	%D%/stun_decode \
+	%D%/stun_decode_damage \
+	%D%/stun_decode_order \
+	%D%/stun_encode \
+	%D%/stun_error \
+	%D%/stun_frame \
+	%D%/stun_integrity \
+	%D%/stun_print \
+	%D%/turn_alloc \
+	%D%/turn_alloc_refresh \
+	%D%/turn_binding \
+	%D%/turn_chan \
+	%D%/turn_oom \
+	%D%/turn_perm \
+	%D%/turn_policy \
+	%D%/turn_reply \
+	%D%/turn_route \
+	%D%/turn_server \
+	%D%/turn_session \
+	%D%/turn_sim \
+	%D%/turn_tcp \
+	%D%/worker_pool \
+	%D%/worker_renew
+
+# The world that the tests of auth and turn live in.
+check_LIBRARIES += %D%/libworld.a
+%C%_libworld_a_SOURCES = %D%/turn_world.c %D%/turn_world.h
+
+# The simulation, and what it is compared with.
+%C%_turn_sim_SOURCES = \
+	%D%/turn_draw.c \
+	%D%/turn_draw.h \
+	%D%/turn_model.c \
+	%D%/turn_model.h \
+	%D%/turn_sim.c
+
+# It makes each allocation fail in turn, and each HMAC.
+%C%_turn_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap,--wrap=crypto_hmac
+
+# They make allocations fail.
+%C%_net_cert_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup
+%C%_net_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
+%C%_relay_crowd_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+
+# It counts what the packet path asks of the heap.
+%C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
+
+EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_world.h
+
+if HAVE_CMOCKA
+check_PROGRAMS += $(unit_programs)
+endif
