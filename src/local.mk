@@ -6,12 +6,14 @@ include src/stun/local.mk
 include src/auth/local.mk
 include src/turn/local.mk
 include src/net/local.mk
+include src/store/local.mk
 include src/relay/local.mk
 include src/worker/local.mk
 
 # All of the server but main(), each library before those that it uses.
 server_libs = \
 	src/worker/libworker.a \
+	src/store/libstore.a \
 	src/relay/librelay.a \
 	src/net/libnet.a \
 	src/turn/libturn.a \

@@ -13,6 +13,8 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/hosts.c \
 	%D%/legacy.def \
 	%D%/options.def \
+	%D%/live.c \
+	%D%/live.h \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/print.c \

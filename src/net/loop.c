@@ -168,3 +168,8 @@ tick net_loop_now(struct net_loop *l)
 	}
 	return l->now;
 }
+
+struct event_base *net_loop_base(struct net_loop *l)
+{
+	return l->base;
+}

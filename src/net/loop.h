@@ -51,3 +51,6 @@ must_check enum err net_loop_turn(struct net_loop *l);
 
 /* The time of this turn. */
 tick net_loop_now(struct net_loop *l);
+
+/* libevent's own, for libraries that bring an adapter to it. */
+struct event_base *net_loop_base(struct net_loop *l);

@@ -1,0 +1,336 @@
+#include "conf/live.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/addr.h"
+#include "base/bug.h"
+#include "base/crypto.h"
+
+static enum err copy(struct str *out, struct str from)
+{
+	char *p = malloc(from.len + 1);
+
+	if (!p)
+		return ERR_NOMEM;
+	if (from.len)
+		memcpy(p, from.p, from.len);
+	p[from.len] = '\0';
+	*out = (struct str){ p, from.len };
+	return OK;
+}
+
+static void free_text(struct str *s)
+{
+	if (s->p)
+		crypto_wipe((char *)s->p, s->len);
+	free((char *)s->p);
+	*s = (struct str){ NULL, 0 };
+}
+
+/* Rows may come in any order: each adds its hash. The kind and the lengths are part of it, so that no two
+ * different rows read alike. */
+static void digest(struct conf_live *l, char kind, struct str a, struct str b, struct str c)
+{
+	const struct str parts[] = { a, b, c };
+	uint64_t h = (unsigned char)kind;
+
+	for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+		const uint64_t key[2] = { l->hash_key[0] ^ h, l->hash_key[1] + parts[i].len };
+
+		h = addr_siphash(key, parts[i].p, parts[i].len);
+	}
+	l->digest += h;
+}
+
+/* Room for one more of `size` bytes; the array stays as it was when there is none. */
+static void *grow(void *v, size_t n, size_t size)
+{
+	if (n & (n - 1)) /* room for twice as many was made at each power of two */
+		return v;
+	return realloc(v, (n ? n * 2 : 1) * size);
+}
+
+enum err conf_live_new(struct conf_live **out, const uint64_t hash_key[2])
+{
+	struct conf_live *l = calloc(1, sizeof *l);
+
+	if (!l)
+		return ERR_NOMEM;
+	atomic_init(&l->refs, 1);
+	memcpy(l->hash_key, hash_key, sizeof l->hash_key);
+	hmap_init(&l->revoked);
+	*out = l;
+	return OK;
+}
+
+const struct conf_live_realm *conf_live_find_realm(const struct conf_live *l, struct str name)
+{
+	for (size_t i = 0; l && i < l->n_realms; i++)
+		if (str_eq(l->realms[i].name, name))
+			return &l->realms[i];
+	return NULL;
+}
+
+enum err conf_live_realm(struct conf_live *l, struct str name, struct conf_live_realm **out)
+{
+	const struct conf_live_realm *found = conf_live_find_realm(l, name);
+	struct conf_live_realm *all, *r;
+
+	if (found) {
+		*out = &l->realms[found - l->realms];
+		return OK;
+	}
+	all = grow(l->realms, l->n_realms, sizeof *all);
+	if (!all)
+		return ERR_NOMEM;
+	l->realms = all;
+	r = &all[l->n_realms];
+	*r = (struct conf_live_realm){ .max_bps = CONF_LIVE_UNSET,
+				       .total_quota = CONF_LIVE_UNSET,
+				       .user_quota = CONF_LIVE_UNSET };
+	if (copy(&r->name, name))
+		return ERR_NOMEM;
+	l->n_realms++;
+	*out = r;
+	return OK;
+}
+
+enum err conf_live_add_secret(struct conf_live *l, struct str realm, struct str secret)
+{
+	struct conf_live_realm *r;
+	struct str *all;
+	enum err e = conf_live_realm(l, realm, &r);
+
+	if (e)
+		return e;
+	all = grow(r->secrets, r->n_secrets, sizeof *all);
+	if (!all)
+		return ERR_NOMEM;
+	r->secrets = all;
+	e = copy(&r->secrets[r->n_secrets], secret);
+	if (e)
+		return e;
+	r->n_secrets++;
+	digest(l, 's', realm, secret, STR_LIT(""));
+	return OK;
+}
+
+enum err conf_live_add_peer(struct conf_live *l, struct str realm, bool allowed, struct str range)
+{
+	struct prefix_range parsed;
+	struct conf_live_realm *r;
+	enum err e;
+
+	if (prefix_parse(range, &parsed))
+		return ERR_MALFORMED;
+	e = conf_live_realm(l, realm, &r);
+	if (!e)
+		e = prefix_add(allowed ? &r->allowed : &r->denied, &parsed);
+	if (!e)
+		digest(l, allowed ? 'a' : 'd', realm, range, STR_LIT(""));
+	return e;
+}
+
+/* Digits, and few enough that the value fits. */
+static bool number(struct str s, int64_t *out)
+{
+	int64_t v = 0;
+
+	if (s.len == 0 || s.len > 18)
+		return false;
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return false;
+		v = v * 10 + (s.p[i] - '0');
+	}
+	*out = v;
+	return true;
+}
+
+enum err conf_live_add_option(struct conf_live *l, struct str realm, struct str name, struct str value)
+{
+	struct conf_live_realm *r;
+	int64_t v;
+	enum err e;
+
+	if (!number(value, &v))
+		return ERR_MALFORMED;
+	if (!str_eq(name, STR_LIT("max-bps")) && !str_eq(name, STR_LIT("total-quota")) &&
+	    !str_eq(name, STR_LIT("user-quota")))
+		return ERR_MALFORMED;
+	e = conf_live_realm(l, realm, &r);
+	if (e)
+		return e;
+	if (str_eq(name, STR_LIT("max-bps")))
+		r->max_bps = v;
+	else if (str_eq(name, STR_LIT("total-quota")))
+		r->total_quota = v;
+	else
+		r->user_quota = v;
+	digest(l, 'o', realm, name, value);
+	return OK;
+}
+
+enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm)
+{
+	struct conf_live_origin *all = grow(l->origins, l->n_origins, sizeof *all);
+	struct conf_live_origin o = { 0 };
+	enum err e;
+
+	if (!all)
+		return ERR_NOMEM;
+	l->origins = all;
+	e = copy(&o.origin, origin);
+	if (!e)
+		e = copy(&o.realm, realm);
+	if (e) {
+		free_text(&o.origin);
+		return e;
+	}
+	all[l->n_origins++] = o;
+	digest(l, 'g', origin, realm, STR_LIT(""));
+	return OK;
+}
+
+static uint64_t hash_of(const struct conf_live *l, struct str realm, struct str user)
+{
+	const uint64_t key[2] = { l->hash_key[0], addr_siphash(l->hash_key, realm.p, realm.len) };
+
+	return addr_siphash(key, user.p, user.len);
+}
+
+static struct conf_live_revoked *find_revoked(const struct conf_live *l, struct str realm, struct str user)
+{
+	struct hnode *n = hmap_find(&l->revoked, hash_of(l, realm, user));
+
+	for (; n; n = hmap_same(n)) {
+		struct conf_live_revoked *r = container_of(n, struct conf_live_revoked, node);
+
+		if (str_eq(r->realm, realm) && str_eq(r->user, user))
+			return r;
+	}
+	return NULL;
+}
+
+enum err conf_live_add_revoked(struct conf_live *l, struct str realm, struct str user, int64_t before_s)
+{
+	struct conf_live_revoked *r = find_revoked(l, realm, user);
+	const struct str when = { (const char *)&before_s, sizeof before_s };
+
+	if (!r) {
+		r = calloc(1, sizeof *r);
+		if (!r)
+			return ERR_NOMEM;
+		if (copy(&r->realm, realm) || copy(&r->user, user)) {
+			free_text(&r->realm);
+			free(r);
+			return ERR_NOMEM;
+		}
+		hmap_insert(&l->revoked, &r->node, hash_of(l, realm, user));
+	}
+	if (r->before_s < before_s)
+		r->before_s = before_s;
+	digest(l, 'r', realm, user, when);
+	return OK;
+}
+
+int64_t conf_live_revoked_before(const struct conf_live *l, struct str realm, struct str user)
+{
+	const struct conf_live_revoked *r = l ? find_revoked(l, realm, user) : NULL;
+
+	return r ? r->before_s : 0;
+}
+
+enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key, struct str ikm_base64)
+{
+	struct conf_live_oauth *all = grow(l->oauth, l->n_oauth, sizeof *all);
+	struct conf_live_oauth k = { .timestamp_s = key->timestamp_s, .lifetime_s = key->lifetime_s };
+	enum err e;
+
+	if (!all)
+		return ERR_NOMEM;
+	l->oauth = all;
+	e = crypto_b64_decode(ikm_base64, k.key, sizeof k.key, &k.key_len);
+	if (e || k.key_len == 0) {
+		crypto_wipe(&k, sizeof k);
+		return ERR_MALFORMED;
+	}
+	e = copy(&k.kid, key->kid);
+	if (!e)
+		e = copy(&k.realm, key->realm);
+	if (!e)
+		e = copy(&k.alg, key->alg);
+	if (e) {
+		free_text(&k.kid);
+		free_text(&k.realm);
+	} else {
+		all[l->n_oauth++] = k;
+		digest(l, 'k', key->kid, ikm_base64, key->realm);
+	}
+	crypto_wipe(&k, sizeof k);
+	return e;
+}
+
+const struct conf_live_oauth *conf_live_find_oauth(const struct conf_live *l, struct str kid)
+{
+	for (size_t i = 0; l && i < l->n_oauth; i++)
+		if (str_eq(l->oauth[i].kid, kid))
+			return &l->oauth[i];
+	return NULL;
+}
+
+struct conf_live *conf_live_hold(struct conf_live *l)
+{
+	if (l)
+		atomic_fetch_add(&l->refs, 1);
+	return l;
+}
+
+static void free_realm(struct conf_live_realm *r)
+{
+	for (size_t i = 0; i < r->n_secrets; i++)
+		free_text(&r->secrets[i]);
+	free(r->secrets);
+	prefix_fini(&r->allowed);
+	prefix_fini(&r->denied);
+	free_text(&r->name);
+}
+
+static void free_revoked(struct conf_live *l)
+{
+	struct hnode *n;
+
+	while ((n = hmap_any(&l->revoked))) {
+		struct conf_live_revoked *r = container_of(n, struct conf_live_revoked, node);
+
+		hmap_remove(&l->revoked, n);
+		free_text(&r->realm);
+		free_text(&r->user);
+		free(r);
+	}
+	hmap_fini(&l->revoked);
+}
+
+void conf_live_drop(struct conf_live *l)
+{
+	if (!l || atomic_fetch_sub(&l->refs, 1) != 1)
+		return;
+	for (size_t i = 0; i < l->n_realms; i++)
+		free_realm(&l->realms[i]);
+	for (size_t i = 0; i < l->n_origins; i++) {
+		free_text(&l->origins[i].origin);
+		free_text(&l->origins[i].realm);
+	}
+	for (size_t i = 0; i < l->n_oauth; i++) {
+		free_text(&l->oauth[i].kid);
+		free_text(&l->oauth[i].realm);
+		free_text(&l->oauth[i].alg);
+		crypto_wipe(l->oauth[i].key, sizeof l->oauth[i].key);
+	}
+	free(l->realms);
+	free(l->origins);
+	free(l->oauth);
+	free_revoked(l);
+	free(l);
+}
