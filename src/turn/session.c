@@ -118,6 +118,19 @@ void turn_session_set_lifetime(struct turn_env *env, struct turn_session *s,
 	rearm(env, s);
 }
 
+/* The relayed address goes before its connections (RFC 6062 s.5.5): whoever sees one of them end finds
+ * nobody listening there. */
+static void close_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id)
+{
+	if (s->leg[id].live) {
+		s->leg[id].live = false;
+		env->leg_closed(env->arg, s, id);
+	}
+	turn_tcp_drop_family(env, s, id);
+	turn_chan_drop_family(env, s, id);
+	turn_perm_drop_family(env, s, id);
+}
+
 bool turn_session_close_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id,
 			    enum turn_end why)
 {
@@ -128,11 +141,7 @@ bool turn_session_close_leg(struct turn_env *env, struct turn_session *s, enum t
 		return true;
 	}
 	/* RFC 8656 s.8.1: the other family's permissions and channels are not affected */
-	turn_tcp_drop_family(env, s, id);
-	turn_chan_drop_family(env, s, id);
-	turn_perm_drop_family(env, s, id);
-	s->leg[id].live = false;
-	env->leg_closed(env->arg, s, id);
+	close_leg(env, s, id);
 	rearm(env, s);
 	return false;
 }
@@ -140,15 +149,8 @@ bool turn_session_close_leg(struct turn_env *env, struct turn_session *s, enum t
 void turn_session_end(struct turn_env *env, struct turn_session *s, enum turn_end why)
 {
 	wheel_cancel(env->wheel, &s->timer);
-	for (int i = 0; i < TURN_N_LEGS; i++) {
-		turn_tcp_drop_family(env, s, (enum turn_leg_id)i); /* RFC 6062 s.5.5 */
-		turn_chan_drop_family(env, s, (enum turn_leg_id)i);
-		turn_perm_drop_family(env, s, (enum turn_leg_id)i);
-		if (!s->leg[i].live)
-			continue;
-		s->leg[i].live = false;
-		env->leg_closed(env->arg, s, (enum turn_leg_id)i);
-	}
+	for (int i = 0; i < TURN_N_LEGS; i++)
+		close_leg(env, s, (enum turn_leg_id)i);
 	hmap_fini(&s->chans);
 	hmap_fini(&s->peers);
 	hmap_fini(&s->perms);
