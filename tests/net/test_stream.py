@@ -27,10 +27,27 @@ def served(t, **conf):
 
 # --- programs of others
 
+RECORD = re.compile(r"session_end .*rx_packets=(\d+) rx_bytes=(\d+) tx_packets=(\d+) tx_bytes=(\d+) dropped=(\d+)")
+
+
+def handed_on(t, s, loads):
+    """By the server's records every session of these loads was given back all that it sent."""
+    def records():
+        found = [[int(n) for n in r] for r in RECORD.findall(s.log())]
+        return sorted(r for r in found if any(r))  # uclient's probes send nothing
+
+    n = sum(p.clients for p in loads)
+    t.until(lambda: len(records()) >= n, "%d sessions have ended" % n)
+    each = [(p.messages // p.clients, p.size) for p in loads for _ in range(p.clients)]
+    equal(records(), sorted([n, n * size, n, n * size, 0] for n, size in each), "the sessions' records")
+
+
 def uclients(t, secure, pause):
-    """One load of each kind, all at once, for each of them mostly waits. uclient's TLS reader loses
-    records that come close together, of Debian's coturn too: with TLS both ends of -y need a pause."""
-    served(t, rfc5766_channel_numbers=True, relay_threads=2)
+    """One load of each kind, all at once, for each of them mostly waits. uclient's TLS reader takes a
+    record for a message: of several that share one it counts the first, and they share one where the
+    machine is late by a pause. So with TLS it must see most, and the server's records must show all;
+    that the bytes of a record arrive is for the tests of framing, whose client reads them."""
+    s = served(t, rfc5766_channel_numbers=True, relay_threads=2)
     with_peer(t, lab.PEER)
     common = dict(port=5349 if secure else 3478, pause=pause, messages=40)
     to_peer, pair = ("-e", lab.PEER, "-r", "3480"), ("-y", "-c")
@@ -39,7 +56,9 @@ def uclients(t, secure, pause):
              for kind, size in zip(kinds, (171, 100, 333, 1200, 170))]
     loads.append(start_load(t, "-t", *secure, "-x", *pair, server=lab.SRV6, **common))
     for p in loads:
-        end_load(t, p)
+        end_load(t, p, may_miss=p.messages // 2 if secure and t.kind == "taciturn" else 0)
+    if t.kind == "taciturn":
+        handed_on(t, s, loads)
 
 
 @test("turnutils_uclient -t: channels, indications, client to client, IPv6; nothing lost", timeout=60)
@@ -49,7 +68,7 @@ def uclient_tcp(t):
 
 @test("turnutils_uclient -t -S: channels, indications, client to client, IPv6; nothing lost", timeout=60)
 def uclient_tls(t):
-    uclients(t, ["-S"], int(40 * t.scale))
+    uclients(t, ["-S"], 40)
 
 
 def aioice_endpoint(t, **kw):
