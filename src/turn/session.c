@@ -118,9 +118,9 @@ void turn_session_set_lifetime(struct turn_env *env, struct turn_session *s,
 	rearm(env, s);
 }
 
-/* The address first: who learns by the end of a connection that the allocation is over (RFC 6062 s.5.5) finds
- * nobody listening any more. */
-static void give_up_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id)
+/* The relayed address goes before its connections (RFC 6062 s.5.5): whoever sees one of them end finds
+ * nobody listening there. */
+static void close_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id)
 {
 	if (s->leg[id].live) {
 		s->leg[id].live = false;
@@ -141,7 +141,7 @@ bool turn_session_close_leg(struct turn_env *env, struct turn_session *s, enum t
 		return true;
 	}
 	/* RFC 8656 s.8.1: the other family's permissions and channels are not affected */
-	give_up_leg(env, s, id);
+	close_leg(env, s, id);
 	rearm(env, s);
 	return false;
 }
@@ -150,7 +150,7 @@ void turn_session_end(struct turn_env *env, struct turn_session *s, enum turn_en
 {
 	wheel_cancel(env->wheel, &s->timer);
 	for (int i = 0; i < TURN_N_LEGS; i++)
-		give_up_leg(env, s, (enum turn_leg_id)i);
+		close_leg(env, s, (enum turn_leg_id)i);
 	hmap_fini(&s->chans);
 	hmap_fini(&s->peers);
 	hmap_fini(&s->perms);

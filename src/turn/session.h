@@ -138,7 +138,8 @@ struct turn_env {
 	uint64_t hash_key[2];
 	unsigned index;		      /* of the worker: CONNECTION-IDs lead to it */
 	bool has_family[TURN_N_LEGS]; /* families that can be relayed at all */
-	/* one family's relayed address is given up; the session may go on with the other */
+	/* one family's relayed address is given up, its connections to peers follow; the session may go on
+	 * with the other */
 	void (*leg_closed)(void *arg, struct turn_session *s, enum turn_leg_id leg);
 	/* the session is over: all its legs are closed, permissions and channels are gone */
 	void (*ended)(void *arg, struct turn_session *s, enum turn_end why);

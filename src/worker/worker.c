@@ -151,10 +151,13 @@ void worker_stop(struct worker *w)
 
 	if (!w->running)
 		return;
-	while (mbox_send(w->mbox, &msg)) /* full: the worker is emptying it */
-		sched_yield();
-	pthread_join(w->thread, NULL);
 	w->running = false;
+	while (mbox_send(w->mbox, &msg)) { /* full: the worker is emptying it, unless its loop failed */
+		if (!pthread_tryjoin_np(w->thread, NULL))
+			return;
+		sched_yield();
+	}
+	pthread_join(w->thread, NULL);
 }
 
 enum err worker_set_cert(struct worker *w, struct net_cert *cert)

@@ -4,6 +4,7 @@
 
 #include "conf_said.h"
 #include "relay_client.h"
+#include "worker/msg.h"
 #include "worker/pool.h"
 #include "own_net.h"
 
@@ -326,6 +327,27 @@ static void a_port_that_is_taken_is_told_and_nothing_stays_open(void **state)
 	server_free(s);
 }
 
+static void *ended(void *arg)
+{
+	return arg;
+}
+
+/* Its loop failed, and the others went on to write to it. */
+static void stopping_a_dead_worker_with_a_full_mailbox_ends(void **state)
+{
+	const struct worker_msg msg = { .kind = WORKER_STOP };
+	struct worker w = { .index = 0 };
+
+	(void)state;
+	assert_int_equal(mbox_new(&w.mbox, sizeof msg, 1), OK);
+	assert_int_equal(mbox_send(w.mbox, &msg), OK);
+	assert_int_equal(pthread_create(&w.thread, NULL, ended, NULL), 0);
+	w.running = true;
+	worker_stop(&w);
+	assert_false(w.running);
+	mbox_free(w.mbox);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -335,6 +357,7 @@ int main(void)
 		cmocka_unit_test(a_reserved_port_is_redeemed_at_any_worker),
 		cmocka_unit_test(stops_while_data_flows_and_serves_again),
 		cmocka_unit_test(a_port_that_is_taken_is_told_and_nothing_stays_open),
+		cmocka_unit_test(stopping_a_dead_worker_with_a_full_mailbox_ends),
 	};
 
 	own_net();
