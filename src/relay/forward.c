@@ -436,7 +436,8 @@ void relay_forward_from_peer(int fd, void *arg)
 		on_peer_burst(r, s, &rx);
 		if (s->path.conn && relay_conn_reap_broken(s->path.conn))
 			return;	      /* the session is gone, and the endpoint with it */
-		if (rx.len == rx.seg) /* a single datagram: epoll tells when there is more */
+		/* behind a short burst there is seldom another, and epoll tells of it */
+		if (rx.len < NET_RX_BUF / 2)
 			return;
 	}
 }
