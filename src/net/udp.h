@@ -12,12 +12,15 @@
 
 #include "base/addr.h"
 #include "base/counter.h"
+#include "base/str.h"
 
 enum {
 	NET_RX_SLOTS = 32,	/* datagrams or bursts read at once from a listener */
 	NET_RX_BUF = 65536,	/* a burst of UDP_GRO is at most this long */
 	NET_RUN_DATAGRAMS = 64, /* UDP_MAX_SEGMENTS of older kernels */
 	NET_RUN_BYTES = 65000,	/* of one UDP_SEGMENT send, headers of ours counted in */
+	NET_ANSWERS = 32,	/* datagrams that leave in one system call */
+	NET_ANSWER_MAX = 1024,	/* bytes of one of these */
 };
 
 /* What one read gave: datagrams of `seg` bytes, of one source, one after another in buf; the last
@@ -100,3 +103,23 @@ bool net_run_add(struct net_run *r, const struct iovec *parts, size_t n);
 
 /* Sends what waits; returns how many datagrams the kernel took. The run is over. */
 size_t net_run_flush(struct net_run *r);
+
+/*
+ * Answers: short datagrams of one socket, each to a destination of its own, copied, that leave in one system
+ * call. Sent one after another they would wake the host they go to for each.
+ */
+struct net_answers;
+
+must_check enum err net_answers_new(struct net_answers **out, struct counters *cnt);
+/* Forgets what waits. */
+void net_answers_free(struct net_answers *a);
+
+/* Adds a datagram of at most NET_ANSWER_MAX bytes; `from`: source address to use, NULL: the socket's own.
+ * False when it cannot join what waits: flush first. */
+bool net_answers_add(struct net_answers *a, int fd, const struct addr *to, const struct addr *from,
+		     struct str datagram);
+
+/* Sends what waits; what the kernel does not take is dropped and counted. */
+struct net_sent {
+	size_t n, bytes;
+} net_answers_flush(struct net_answers *a);

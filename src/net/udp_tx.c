@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -190,5 +191,87 @@ size_t net_run_flush(struct net_run *r)
 	count_n(r->cnt, drop_send, n - sent);
 	r->n_datagrams = 0;
 	r->fd = -1;
+	return sent;
+}
+
+struct net_answers {
+	struct counters *cnt;
+	int fd; /* that they leave by */
+	size_t n;
+	struct mmsghdr msg[NET_ANSWERS];
+	struct iovec iov[NET_ANSWERS];
+	struct sockaddr_storage to[NET_ANSWERS];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+	} ctl[NET_ANSWERS];
+	uint8_t bytes[NET_ANSWERS][NET_ANSWER_MAX];
+};
+
+enum err net_answers_new(struct net_answers **out, struct counters *cnt)
+{
+	struct net_answers *a = calloc(1, sizeof *a);
+
+	if (!a)
+		return ERR_NOMEM;
+	a->cnt = cnt;
+	*out = a;
+	return OK;
+}
+
+void net_answers_free(struct net_answers *a)
+{
+	free(a);
+}
+
+bool net_answers_add(struct net_answers *a, int fd, const struct addr *to, const struct addr *from,
+		     struct str datagram)
+{
+	size_t i = a->n;
+	struct msghdr *m = &a->msg[i].msg_hdr;
+
+	BUG_ON(datagram.len > NET_ANSWER_MAX);
+	if (i == NET_ANSWERS || (i && fd != a->fd))
+		return false;
+	a->fd = fd;
+	memcpy(a->bytes[i], datagram.p, datagram.len);
+	a->iov[i] = (struct iovec){ a->bytes[i], datagram.len };
+	*m = (struct msghdr){ .msg_name = &a->to[i],
+			      .msg_namelen = addr_to_sa(to, &a->to[i]),
+			      .msg_iov = &a->iov[i],
+			      .msg_iovlen = 1,
+			      .msg_control = &a->ctl[i] };
+	if (from)
+		add_source(m, from);
+	if (!m->msg_controllen)
+		m->msg_control = NULL;
+	a->n++;
+	return true;
+}
+
+/* How many of those from `i` on the kernel takes. 0: not the first of them. */
+static size_t send_some(struct net_answers *a, size_t i)
+{
+	int n = sendmmsg(a->fd, a->msg + i, (unsigned)(a->n - i), MSG_DONTWAIT);
+
+	if (n < 0 && is_of_another(errno))
+		n = sendmmsg(a->fd, a->msg + i, (unsigned)(a->n - i), MSG_DONTWAIT);
+	return n > 0 ? (size_t)n : 0;
+}
+
+struct net_sent net_answers_flush(struct net_answers *a)
+{
+	struct net_sent sent = { 0 };
+
+	for (size_t i = 0; i < a->n;) {
+		size_t taken = send_some(a, i);
+
+		for (size_t k = i; k < i + taken; k++)
+			sent.bytes += a->iov[k].iov_len;
+		sent.n += taken;
+		i += taken ? taken : 1; /* one that cannot be sent does not keep the others */
+	}
+	count_n(a->cnt, drop_send, a->n - sent.n);
+	a->n = 0;
 	return sent;
 }

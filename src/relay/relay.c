@@ -183,6 +183,8 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 		e = relay_table_init(&r->table, r->env.hash_key);
 	if (!e)
 		e = net_rx_batch_new(&r->rx);
+	if (!e)
+		e = net_answers_new(&r->answers, &r->cnt);
 	if (e) {
 		relay_free(r);
 		return e;
@@ -211,6 +213,7 @@ void relay_free(struct relay *r)
 	slab_fini(&r->sessions_slab);
 	slab_fini(&r->endpoints_slab);
 	net_rx_batch_free(r->rx);
+	net_answers_free(r->answers);
 	free(r->scratch);
 	free(r->burst.record);
 	free(r->env.auth.throttle);
@@ -242,6 +245,7 @@ void relay_clock(struct relay *r)
 void relay_turn(struct relay *r)
 {
 	relay_clock(r);
+	relay_request_flush(r);
 	wheel_advance(&r->wheel, r->env.now);
 	relay_splices_turn(r);
 	relay_session_reap(r);

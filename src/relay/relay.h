@@ -96,6 +96,7 @@ struct relay {
 		bool up;		 /* to a peer, else to the client */
 		size_t payload;		 /* bytes of it, without what we put around them */
 	} tally;
+	struct net_answers *answers; /* of this turn, to datagrams */
 	struct net_burst burst;
 	uint8_t *scratch; /* NET_SCRATCH bytes to read streams into */
 	struct slab conns_slab;
@@ -199,7 +200,10 @@ void relay_forward_from_peer(int fd, void *arg);
  * that fails over it ends later, when the loop comes to it. */
 void relay_request_tell(struct relay *r, struct relay_session *s, const struct wr *out);
 
-/* Handles one STUN message from a client, and answers. */
+/* Sends the answers to datagrams that wait: at the end of each loop turn. */
+void relay_request_flush(struct relay *r);
+
+/* Handles one STUN message from a client, and answers; over UDP with relay_request_flush(). */
 void relay_request(struct relay *r, const struct relay_path *path,
 		   const struct turn_tuple *tuple, struct relay_session *s,
 		   const struct stun_msg *msg);

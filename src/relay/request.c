@@ -53,13 +53,27 @@ static void tell_request(struct relay *r, const struct relay_session *s,
 		  tx->code, peer, tx->req->channel);
 }
 
-static size_t answer_by_datagram(struct relay *r, const struct relay_listener *via,
-				 const struct turn_tuple *tuple, const struct iovec *iov)
+_Static_assert((int)TURN_ANSWER_MAX <= (int)NET_ANSWER_MAX, "an answer finds room");
+
+void relay_request_flush(struct relay *r)
 {
-	net_run_start(&r->run, via->fd, &tuple->client,
-		      addr_is_any(&via->at) ? &tuple->server : NULL, 0);
-	net_run_add(&r->run, iov, 1);
-	return net_run_flush(&r->run);
+	struct net_sent sent = net_answers_flush(r->answers);
+
+	count_n(&r->cnt, tx_client_packets, sent.n);
+	count_n(&r->cnt, tx_client_bytes, sent.bytes);
+}
+
+/* It leaves with the others of this loop turn. */
+static void answer_by_datagram(struct relay *r, const struct relay_listener *via,
+			       const struct turn_tuple *tuple, const struct wr *out)
+{
+	const struct addr *from = addr_is_any(&via->at) ? &tuple->server : NULL;
+	const struct str text = { (const char *)out->start, wr_len(out) };
+
+	if (net_answers_add(r->answers, via->fd, &tuple->client, from, text))
+		return;
+	relay_request_flush(r);
+	(void)net_answers_add(r->answers, via->fd, &tuple->client, from, text);
 }
 
 static void send_answer(struct relay *r, const struct relay_path *path,
@@ -72,13 +86,12 @@ static void send_answer(struct relay *r, const struct relay_path *path,
 		relay_forward_flush(r);
 		return;
 	}
-	if (path->conn) {
-		net_burst_add(&r->burst, relay_conn_stream(path->conn), &iov, 1, true,
-			      r->env.now);
-		net_burst_flush(&r->burst, r->env.now);
-	} else if (!answer_by_datagram(r, path->via, tuple, &iov)) {
+	if (!path->conn) {
+		answer_by_datagram(r, path->via, tuple, out);
 		return;
 	}
+	net_burst_add(&r->burst, relay_conn_stream(path->conn), &iov, 1, true, r->env.now);
+	net_burst_flush(&r->burst, r->env.now);
 	count(&r->cnt, tx_client_packets);
 	count_n(&r->cnt, tx_client_bytes, iov.iov_len);
 }
