@@ -53,27 +53,18 @@ static void tell_request(struct relay *r, const struct relay_session *s,
 		  tx->code, peer, tx->req->channel);
 }
 
-_Static_assert((int)TURN_ANSWER_MAX <= (int)NET_ANSWER_MAX, "an answer finds room");
+_Static_assert((int)TURN_ANSWER_MAX <= (int)NET_FAN_HEAD, "an answer finds room");
 
-void relay_request_flush(struct relay *r)
-{
-	struct net_sent sent = net_answers_flush(r->answers);
-
-	count_n(&r->cnt, tx_client_packets, sent.n);
-	count_n(&r->cnt, tx_client_bytes, sent.bytes);
-}
-
-/* It leaves with the others of this loop turn. */
+/* It leaves with what else there is for clients in this loop turn. */
 static void answer_by_datagram(struct relay *r, const struct relay_listener *via,
 			       const struct turn_tuple *tuple, const struct wr *out)
 {
-	const struct addr *from = addr_is_any(&via->at) ? &tuple->server : NULL;
-	const struct str text = { (const char *)out->start, wr_len(out) };
+	const struct net_fan_way way = { via->fd, &tuple->client,
+					 addr_is_any(&via->at) ? &tuple->server : NULL, 0 };
+	const struct str none = { "", 0 };
 
-	if (net_answers_add(r->answers, via->fd, &tuple->client, from, text))
-		return;
-	relay_request_flush(r);
-	(void)net_answers_add(r->answers, via->fd, &tuple->client, from, text);
+	net_fan_add(r->fan, &way, (struct str){ (const char *)out->start, wr_len(out) }, none,
+		    NULL);
 }
 
 static void send_answer(struct relay *r, const struct relay_path *path,
