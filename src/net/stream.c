@@ -105,8 +105,9 @@ static size_t read_plain(struct net_stream *s, uint8_t *p, size_t cap)
 	return 0;
 }
 
-/* A read gives a record at most: as many as fit are taken. *more is not set when the last one said
- * that there is none, for a part of a record counts as "more" with OpenSSL. */
+/* A read gives a record at most: as many as fit are taken, while TLS holds any: of what comes later the
+ * descriptor tells. *more is not set when the last read said that there is none, for a part of a record
+ * counts as "more" with OpenSSL. */
 static size_t read_tls(struct net_stream *s, uint8_t *p, size_t cap, bool *more)
 {
 	size_t total = 0, n;
@@ -116,6 +117,8 @@ static size_t read_tls(struct net_stream *s, uint8_t *p, size_t cap, bool *more)
 
 		if (r == NET_TLS_OK) {
 			total += n;
+			if (!net_tls_has_more(s->tls))
+				return total;
 			continue;
 		}
 		if (r == NET_TLS_CLOSED)

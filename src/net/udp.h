@@ -12,12 +12,15 @@
 
 #include "base/addr.h"
 #include "base/counter.h"
+#include "base/str.h"
 
 enum {
 	NET_RX_SLOTS = 32,	/* datagrams or bursts read at once from a listener */
 	NET_RX_BUF = 65536,	/* a burst of UDP_GRO is at most this long */
 	NET_RUN_DATAGRAMS = 64, /* UDP_MAX_SEGMENTS of older kernels */
 	NET_RUN_BYTES = 65000,	/* of one UDP_SEGMENT send, headers of ours counted in */
+	NET_FAN = NET_RX_SLOTS, /* datagrams to different destinations in one system call */
+	NET_FAN_HEAD = 1024,	/* bytes of one that are copied */
 };
 
 /* What one read gave: datagrams of `seg` bytes, of one source, one after another in buf; the last
@@ -40,9 +43,9 @@ void net_rx_batch_free(struct net_rx_batch *b);
  * returns how many. 0: nothing waits, or an error. */
 size_t net_rx_many(struct net_rx_batch *b, int fd, const struct net_rx **out);
 
-/* Reads one burst into the batch's first buffer. False: nothing waits, or the socket has an error
- * to tell (net_rx_error). */
-bool net_rx_one(struct net_rx_batch *b, int fd, struct net_rx *out);
+/* Reads one burst into the batch's buffer number `slot`. False: nothing waits, or the socket has an
+ * error to tell (net_rx_error). */
+bool net_rx_one(struct net_rx_batch *b, size_t slot, int fd, struct net_rx *out);
 
 /* An ICMP error about something that a relay socket sent. */
 struct net_icmp {
@@ -100,3 +103,35 @@ bool net_run_add(struct net_run *r, const struct iovec *parts, size_t n);
 
 /* Sends what waits; returns how many datagrams the kernel took. The run is over. */
 size_t net_run_flush(struct net_run *r);
+
+/*
+ * A fan: datagrams of one socket, each to a destination of its own, that leave in one system call. Sent one
+ * after another they would wake the host they go to for each.
+ */
+struct net_fan;
+
+/* Where one goes. */
+struct net_fan_way {
+	int fd;
+	const struct addr *to, *from; /* from: source address to use; NULL: the socket's own */
+	uint8_t tos;
+};
+
+/* What became of one: `tag` as given, bytes of its head and of its body. */
+typedef void net_fan_fn(void *arg, void *tag, size_t head, size_t body, bool sent);
+
+must_check enum err net_fan_new(struct net_fan **out, struct counters *cnt, net_fan_fn *fn,
+				void *arg);
+/* Forgets what waits. */
+void net_fan_free(struct net_fan *f);
+
+/* How many wait: at most NET_FAN - 1, for one that is full is flushed by itself. */
+size_t net_fan_waiting(const struct net_fan *f);
+
+/* Adds a datagram: a copy of `head`, at most NET_FAN_HEAD bytes, and `body`, which is borrowed until the
+ * flush. What waits for another socket is sent first. */
+void net_fan_add(struct net_fan *f, const struct net_fan_way *way, struct str head,
+		 struct str body, void *tag);
+
+/* Sends what waits; what the kernel does not take is dropped and counted. */
+void net_fan_flush(struct net_fan *f);

@@ -143,16 +143,16 @@ size_t net_rx_many(struct net_rx_batch *b, int fd, const struct net_rx **out)
 	return (size_t)n;
 }
 
-bool net_rx_one(struct net_rx_batch *b, int fd, struct net_rx *out)
+bool net_rx_one(struct net_rx_batch *b, size_t slot, int fd, struct net_rx *out)
 {
-	struct msghdr *m = &b->msg[0].msg_hdr;
+	struct msghdr *m = &b->msg[slot].msg_hdr;
 	ssize_t n;
 
 	prepare(m);
 	n = recvmsg(fd, m, MSG_DONTWAIT);
 	if (n < 0)
 		return false;
-	out->buf = b->rx[0].buf;
+	out->buf = b->rx[slot].buf;
 	take(out, m, (size_t)n);
 	return true;
 }

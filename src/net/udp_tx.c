@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -96,6 +97,14 @@ static void add_cmsg(struct msghdr *m, int level, int type, const void *data, si
 	m->msg_controllen += CMSG_SPACE(len);
 }
 
+static void add_tos(struct msghdr *m, const struct addr *to, int tos)
+{
+	if (tos && to->family == ADDR_V4)
+		add_cmsg(m, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	else if (tos)
+		add_cmsg(m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+}
+
 static void add_source(struct msghdr *m, const struct addr *from)
 {
 	if (from->family == ADDR_V4) {
@@ -130,14 +139,10 @@ static bool send_iov(struct net_run *r, struct iovec *iov, size_t n, uint16_t se
 			    .msg_iov = iov,
 			    .msg_iovlen = n,
 			    .msg_control = &ctl };
-	int tos = r->tos;
 
 	if (seg)
 		add_cmsg(&m, SOL_UDP, UDP_SEGMENT, &seg, sizeof seg);
-	if (tos && r->to_addr.family == ADDR_V4)
-		add_cmsg(&m, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-	else if (tos)
-		add_cmsg(&m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+	add_tos(&m, &r->to_addr, r->tos);
 	if (r->from.family != ADDR_NONE)
 		add_source(&m, &r->from);
 	if (!m.msg_controllen)
@@ -191,4 +196,98 @@ size_t net_run_flush(struct net_run *r)
 	r->n_datagrams = 0;
 	r->fd = -1;
 	return sent;
+}
+
+struct net_fan {
+	struct counters *cnt;
+	net_fan_fn *fn;
+	void *arg;
+	int fd; /* that they leave by */
+	size_t n;
+	struct mmsghdr msg[NET_FAN];
+	struct iovec iov[NET_FAN][2];
+	struct sockaddr_storage to[NET_FAN];
+	void *tag[NET_FAN];
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+	} ctl[NET_FAN];
+	uint8_t head[NET_FAN][NET_FAN_HEAD];
+};
+
+enum err net_fan_new(struct net_fan **out, struct counters *cnt, net_fan_fn *fn, void *arg)
+{
+	struct net_fan *f = calloc(1, sizeof *f);
+
+	if (!f)
+		return ERR_NOMEM;
+	f->cnt = cnt;
+	f->fn = fn;
+	f->arg = arg;
+	*out = f;
+	return OK;
+}
+
+void net_fan_free(struct net_fan *f)
+{
+	free(f);
+}
+
+size_t net_fan_waiting(const struct net_fan *f)
+{
+	return f->n;
+}
+
+void net_fan_add(struct net_fan *f, const struct net_fan_way *way, struct str head,
+		 struct str body, void *tag)
+{
+	if (f->n && way->fd != f->fd)
+		net_fan_flush(f);
+	size_t i = f->n;
+	struct msghdr *m = &f->msg[i].msg_hdr;
+
+	BUG_ON(head.len > NET_FAN_HEAD);
+	f->fd = way->fd;
+	f->tag[i] = tag;
+	memcpy(f->head[i], head.p, head.len);
+	f->iov[i][0] = (struct iovec){ f->head[i], head.len };
+	f->iov[i][1] = (struct iovec){ (void *)body.p, body.len };
+	*m = (struct msghdr){ .msg_name = &f->to[i],
+			      .msg_namelen = addr_to_sa(way->to, &f->to[i]),
+			      .msg_iov = f->iov[i],
+			      .msg_iovlen = body.len ? 2 : 1,
+			      .msg_control = &f->ctl[i] };
+	add_tos(m, way->to, way->tos);
+	if (way->from)
+		add_source(m, way->from);
+	if (!m->msg_controllen)
+		m->msg_control = NULL;
+	if (++f->n == NET_FAN)
+		net_fan_flush(f);
+}
+
+/* How many of those from `i` on the kernel takes. 0: not the first of them. */
+static size_t send_some(struct net_fan *f, size_t i)
+{
+	int n = sendmmsg(f->fd, f->msg + i, (unsigned)(f->n - i), MSG_DONTWAIT);
+
+	if (n < 0 && is_of_another(errno))
+		n = sendmmsg(f->fd, f->msg + i, (unsigned)(f->n - i), MSG_DONTWAIT);
+	return n > 0 ? (size_t)n : 0;
+}
+
+void net_fan_flush(struct net_fan *f)
+{
+	size_t i = 0;
+
+	while (i < f->n) {
+		size_t taken = send_some(f, i);
+		size_t end = i + (taken ? taken : 1); /* one that fails keeps none back */
+
+		count_n(f->cnt, drop_send, taken == 0);
+		for (; i < end; i++)
+			f->fn(f->arg, f->tag[i], f->iov[i][0].iov_len, f->iov[i][1].iov_len,
+			      taken > 0);
+	}
+	f->n = 0;
 }

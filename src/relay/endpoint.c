@@ -170,6 +170,8 @@ void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep)
 {
 	if (r->run.fd == ep->fd) /* before the number becomes another socket's */
 		relay_forward_flush(r);
+	if (ep->session->in_fan) /* while it still counts what it sent */
+		net_fan_flush(r->fan);
 	relay_splice_endpoint_closed(ep);
 	net_loop_unwatch(&ep->watch);
 	unbind_port(r, ep);

@@ -369,6 +369,39 @@ static const struct addr *source_of(const struct relay_session *s)
 	return s->path.via && addr_is_any(&s->path.via->at) ? &s->turn.tuple.server : NULL;
 }
 
+void relay_forward_fanned(void *arg, void *tag, size_t head, size_t body, bool sent)
+{
+	struct relay_session *s = tag;
+	struct relay *r = arg;
+
+	if (sent) {
+		count(&r->cnt, tx_client_packets);
+		count_n(&r->cnt, tx_client_bytes, head + body);
+	}
+	if (!s)
+		return;
+	s->in_fan = false;
+	s->turn.tx.packets += sent;
+	s->turn.tx.bytes += sent ? body : 0;
+	s->turn.dropped += !sent;
+}
+
+/* Audio: a packet of each of many sessions. They leave together at the end of the turn. */
+static void to_client_with_others(struct relay *r, struct relay_session *s,
+				  const struct net_rx *rx, uint16_t channel)
+{
+	const struct net_fan_way way = { s->path.via->fd, &s->turn.tuple.client, source_of(s),
+					 rx->tos };
+	uint8_t header[STUN_CHAN_HEADER_LEN];
+
+	if (!within_rate(r, s, &s->turn.down, rx->len))
+		return;
+	stun_chan_header(header, channel, (uint16_t)rx->len);
+	s->in_fan = true;
+	net_fan_add(r->fan, &way, (struct str){ (const char *)header, sizeof header },
+		    (struct str){ (const char *)rx->buf, rx->len }, s);
+}
+
 static void on_peer_burst(struct relay *r, struct relay_session *s, const struct net_rx *rx)
 {
 	struct to_client c;
@@ -387,6 +420,11 @@ static void on_peer_burst(struct relay *r, struct relay_session *s, const struct
 			count_n(&r->cnt, drop_no_permission, n);
 		return;
 	}
+	if (n == 1 && c.channel && s->path.via) {
+		to_client_with_others(r, s, rx, c.channel);
+		return;
+	}
+	net_fan_flush(r->fan); /* what came before goes before */
 	c.r = r;
 	c.s = s;
 	c.from = source_of(s);
@@ -429,14 +467,15 @@ void relay_forward_from_peer(int fd, void *arg)
 
 	relay_clock(r);
 	for (int round = 0; round < PEER_ROUNDS; round++) {
-		if (!net_rx_one(r->rx, fd, &rx)) {
+		if (!net_rx_one(r->rx_peers, net_fan_waiting(r->fan), fd, &rx)) {
 			on_peer_errors(r, s, fd);
 			return;
 		}
 		on_peer_burst(r, s, &rx);
 		if (s->path.conn && relay_conn_reap_broken(s->path.conn))
 			return;	      /* the session is gone, and the endpoint with it */
-		if (rx.len == rx.seg) /* a single datagram: epoll tells when there is more */
+		/* behind a short burst there is seldom another, and epoll tells of it */
+		if (rx.len < NET_RX_BUF / 2)
 			return;
 	}
 }

@@ -183,6 +183,10 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 		e = relay_table_init(&r->table, r->env.hash_key);
 	if (!e)
 		e = net_rx_batch_new(&r->rx);
+	if (!e)
+		e = net_rx_batch_new(&r->rx_peers);
+	if (!e)
+		e = net_fan_new(&r->fan, &r->cnt, relay_forward_fanned, r);
 	if (e) {
 		relay_free(r);
 		return e;
@@ -211,6 +215,8 @@ void relay_free(struct relay *r)
 	slab_fini(&r->sessions_slab);
 	slab_fini(&r->endpoints_slab);
 	net_rx_batch_free(r->rx);
+	net_rx_batch_free(r->rx_peers);
+	net_fan_free(r->fan);
 	free(r->scratch);
 	free(r->burst.record);
 	free(r->env.auth.throttle);
@@ -242,6 +248,7 @@ void relay_clock(struct relay *r)
 void relay_turn(struct relay *r)
 {
 	relay_clock(r);
+	net_fan_flush(r->fan); /* before the memory of its sessions goes */
 	wheel_advance(&r->wheel, r->env.now);
 	relay_splices_turn(r);
 	relay_session_reap(r);

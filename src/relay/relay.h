@@ -70,6 +70,7 @@ struct relay_session {
 	struct relay *relay;
 	struct relay_path path; /* answers and data leave by it */
 	struct relay_endpoint *ep[TURN_N_LEGS];
+	bool in_fan;	     /* data for the client waits in relay.fan */
 	const char *refused; /* why it was not opened, for the log; NULL: it was */
 	uint64_t id;	     /* never used twice while this process lives */
 };
@@ -89,13 +90,15 @@ struct relay {
 	struct relay_table table;
 	struct list sessions; /* of relay_session */
 	struct list dead;     /* ended in this turn: freed at its end */
-	struct net_rx_batch *rx;
+	struct net_rx_batch *rx;       /* from clients */
+	struct net_rx_batch *rx_peers; /* number i of the fan has its payload in slot i */
 	struct net_run run;
 	struct relay_tally {
 		struct relay_session *s; /* whose data is in the run; NULL: nobody's */
 		bool up;		 /* to a peer, else to the client */
 		size_t payload;		 /* bytes of it, without what we put around them */
 	} tally;
+	struct net_fan *fan; /* what clients get by datagram, single ones of this turn */
 	struct net_burst burst;
 	uint8_t *scratch; /* NET_SCRATCH bytes to read streams into */
 	struct slab conns_slab;
@@ -185,8 +188,11 @@ void relay_forward_datagram(struct relay *r, const struct relay_listener *via,
 			    const struct turn_tuple *tuple, uint8_t tos,
 			    const struct iovec *iov, struct relay_tally whose);
 
-/* Sends all that waits, to peers and to clients. */
+/* Sends all that waits in runs and bursts, to peers and to clients. */
 void relay_forward_flush(struct relay *r);
+
+/* Counts what became of a datagram of the fan: of session `tag`, or an answer (NULL). */
+net_fan_fn relay_forward_fanned;
 
 /* A listener is readable; its argument is the struct relay_listener. */
 void relay_forward_from_client(int fd, void *arg);
@@ -199,7 +205,7 @@ void relay_forward_from_peer(int fd, void *arg);
  * that fails over it ends later, when the loop comes to it. */
 void relay_request_tell(struct relay *r, struct relay_session *s, const struct wr *out);
 
-/* Handles one STUN message from a client, and answers. */
+/* Handles one STUN message from a client, and answers; a datagram waits in r->fan. */
 void relay_request(struct relay *r, const struct relay_path *path,
 		   const struct turn_tuple *tuple, struct relay_session *s,
 		   const struct stun_msg *msg);

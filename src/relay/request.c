@@ -53,13 +53,18 @@ static void tell_request(struct relay *r, const struct relay_session *s,
 		  tx->code, peer, tx->req->channel);
 }
 
-static size_t answer_by_datagram(struct relay *r, const struct relay_listener *via,
-				 const struct turn_tuple *tuple, const struct iovec *iov)
+_Static_assert((int)TURN_ANSWER_MAX <= (int)NET_FAN_HEAD, "an answer finds room");
+
+/* It leaves with what else there is for clients in this loop turn. */
+static void answer_by_datagram(struct relay *r, const struct relay_listener *via,
+			       const struct turn_tuple *tuple, const struct wr *out)
 {
-	net_run_start(&r->run, via->fd, &tuple->client,
-		      addr_is_any(&via->at) ? &tuple->server : NULL, 0);
-	net_run_add(&r->run, iov, 1);
-	return net_run_flush(&r->run);
+	const struct net_fan_way way = { via->fd, &tuple->client,
+					 addr_is_any(&via->at) ? &tuple->server : NULL, 0 };
+	const struct str none = { "", 0 };
+
+	net_fan_add(r->fan, &way, (struct str){ (const char *)out->start, wr_len(out) }, none,
+		    NULL);
 }
 
 static void send_answer(struct relay *r, const struct relay_path *path,
@@ -72,13 +77,12 @@ static void send_answer(struct relay *r, const struct relay_path *path,
 		relay_forward_flush(r);
 		return;
 	}
-	if (path->conn) {
-		net_burst_add(&r->burst, relay_conn_stream(path->conn), &iov, 1, true,
-			      r->env.now);
-		net_burst_flush(&r->burst, r->env.now);
-	} else if (!answer_by_datagram(r, path->via, tuple, &iov)) {
+	if (!path->conn) {
+		answer_by_datagram(r, path->via, tuple, out);
 		return;
 	}
+	net_burst_add(&r->burst, relay_conn_stream(path->conn), &iov, 1, true, r->env.now);
+	net_burst_flush(&r->burst, r->env.now);
 	count(&r->cnt, tx_client_packets);
 	count_n(&r->cnt, tx_client_bytes, iov.iov_len);
 }

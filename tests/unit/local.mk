@@ -42,6 +42,7 @@ unit_programs = \
 	%D%/net_stream_tls \
 	%D%/net_tickets \
 	%D%/net_udp \
+	%D%/net_udp_fan \
 	%D%/relay_crowd \
 	%D%/relay_forward \
 	%D%/relay_forward_drop \

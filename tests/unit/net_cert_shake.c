@@ -241,6 +241,35 @@ static void a_mixed_list_of_ciphers_rules_both_versions(void **state)
 	}
 }
 
+static void without_a_list_small_suites_go_first(void **state)
+{
+	static const struct {
+		const char *suites, *cipher;
+	} rows[] = {
+		{ "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256", "TLS_AES_128_GCM_SHA256" },
+		{ "TLS_AES_256_GCM_SHA384", "TLS_AES_256_GCM_SHA384" },
+		/* its processor has no instructions for AES */
+		{ "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256",
+		  "TLS_CHACHA20_POLY1305_SHA256" },
+		{ "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256", "TLS_AES_128_GCM_SHA256" },
+	};
+	struct pki_options o;
+	struct net_cert *c;
+
+	(void)state;
+	pki_options(&o, (const char *const[]){ "first" }, 1);
+	c = pki_load(&o.o);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct shake *s = shake(c, &(struct shake_client){ .version = TLS1_3_VERSION,
+								   .suites = rows[i].suites });
+
+		assert_true(s->done);
+		assert_string_equal(s->cipher, rows[i].cipher);
+		shake_free(s);
+	}
+	net_cert_drop(c);
+}
+
 static void clients_must_show_a_certificate_that_is_verified(void **state)
 {
 	const struct pki *p = *state;
@@ -325,6 +354,7 @@ int main(void)
 		cmocka_unit_test(versions_before_the_oldest_are_refused),
 		cmocka_unit_test(alpn_is_chosen_by_our_preference),
 		cmocka_unit_test(a_mixed_list_of_ciphers_rules_both_versions),
+		cmocka_unit_test(without_a_list_small_suites_go_first),
 		cmocka_unit_test(clients_must_show_a_certificate_that_is_verified),
 		cmocka_unit_test(reads_many_records_at_once),
 	};

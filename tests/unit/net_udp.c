@@ -124,7 +124,7 @@ static void expect(struct pair *p, const size_t *len, size_t n)
 		size_t at = 0;
 
 		wait_readable(p->to);
-		assert_true(net_rx_one(p->rx, p->to, &rx));
+		assert_true(net_rx_one(p->rx, 0, p->to, &rx));
 		assert_false(rx.truncated);
 		assert_true(addr_eq(&rx.from, &p->at_from));
 		do {
@@ -138,7 +138,7 @@ static void expect(struct pair *p, const size_t *len, size_t n)
 		} while (at < rx.len);
 	}
 	struct net_rx none;
-	assert_false(net_rx_one(p->rx, p->to, &none));
+	assert_false(net_rx_one(p->rx, 0, p->to, &none));
 }
 
 /* Sends lengths as the packet path does: a new run where one cannot join. How many runs? */
@@ -546,7 +546,7 @@ static void a_closed_port_is_told_with_its_address(void **state)
 		assert_true(add(&p, 0, 10));
 		assert_int_equal(net_run_flush(&p.run), 1);
 		wait_readable(fd);
-		assert_false(net_rx_one(p.rx, fd, &rx));
+		assert_false(net_rx_one(p.rx, 0, fd, &rx));
 		assert_true(net_rx_error(fd, &icmp));
 		assert_true(addr_eq(&icmp.to, &gone));
 		assert_int_equal(icmp.type, rows[i].type);

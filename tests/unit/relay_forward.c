@@ -144,6 +144,40 @@ static void bursts_come_down_whole_and_in_order(void **state)
 }
 
 /* Lengths as they come, none among them too; the order of each direction stands. */
+/* Single datagrams of several sessions leave together, bursts at once: each client still gets its own in order. */
+static void singles_and_bursts_come_down_in_order(void **state)
+{
+	enum { N = 5, N_SINGLES = 40 }; /* more than leave in one call */
+	struct world *w = world_new(CONF "allow-loopback-peers\n");
+	struct client c[N], peer;
+	struct addr relayed[N];
+
+	(void)state;
+	open_peer(w, &peer);
+	for (int i = 0; i < N; i++) {
+		open_client(w, 0, &c[i], &relayed[i]);
+		assert_int_equal(client_bind(&c[i], CHANNEL, &peer.me), 0);
+	}
+	for (unsigned k = 0; k < N_SINGLES; k++)
+		for (unsigned i = 0; i < N; i++)
+			send_payload(&peer, &relayed[i], k * N + i, 60 + i);
+	for (unsigned i = 0; i < N; i++) {
+		burst_down(&peer, &relayed[i], 1000 + i, 3, 200, 50);
+		send_payload(&peer, &relayed[i], 2000 + i, 70);
+	}
+	for (unsigned i = 0; i < N; i++) {
+		for (unsigned k = 0; k < N_SINGLES; k++)
+			expect_frame(&c[i], CHANNEL, k * N + i, 60 + i);
+		for (unsigned k = 0; k < 3; k++)
+			expect_frame(&c[i], CHANNEL, 1000 + i + k, 200);
+		expect_frame(&c[i], CHANNEL, 1000 + i + 3, 50);
+		expect_frame(&c[i], CHANNEL, 2000 + i, 70);
+		client_close(&c[i]);
+	}
+	client_close(&peer);
+	world_free(w);
+}
+
 static void mixed_lengths_keep_their_order(void **state)
 {
 	enum { ROUNDS = 12, BATCH = 24 };
@@ -347,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bursts_go_up_whole_and_in_order),
 		cmocka_unit_test(bursts_come_down_whole_and_in_order),
+		cmocka_unit_test(singles_and_bursts_come_down_in_order),
 		cmocka_unit_test(mixed_lengths_keep_their_order),
 		cmocka_unit_test(two_peers_interleaved_get_their_own),
 		cmocka_unit_test(indications_carry_any_length),

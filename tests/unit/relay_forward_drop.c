@@ -204,9 +204,11 @@ static void a_session_may_end_while_data_waits_for_it(void **state)
 			struct wr refresh = wr_init(buf, sizeof buf);
 
 			burst_down(&peer, &relayed[i], 0, 5, 100, 7);
+			send_payload(&peer, &relayed[i], 0, 20);
 			client_write_refresh(&c[i], &refresh, 0);
 			client_send(&c[i], &c[i].server, refresh.start, wr_len(&refresh));
 			burst_down(&peer, &relayed[i], 0, 5, 100, 7);
+			send_payload(&peer, &relayed[i], 0, 20);
 		}
 		until(w, alloc_closed, 8u * ((unsigned)round + 1));
 		assert_int_equal(relay_ports_used(w->shared->ports), 0);
