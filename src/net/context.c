@@ -123,6 +123,10 @@ static bool set_tickets(SSL_CTX *ctx, struct net_tickets *tickets)
 
 /* --- ciphers --------------------------------------------------------------------- */
 
+/* RFC 8489 s.6.2.3: suites with forward secrecy MUST be preferred. Where there are no others, the client's
+ * order may decide, who knows best which is cheap for it. */
+static const char FORWARD_SECRET[] = "DEFAULT:!kRSA";
+
 /* The names of TLS 1.3's suites begin with TLS_; so do IANA's names of the older ones, all of
  * which have a WITH. */
 static bool is_suite(const char *name, size_t len)
@@ -191,7 +195,10 @@ static enum err set_ciphers(SSL_CTX *ctx, const struct net_context_options *o)
 	enum err e;
 
 	if (!list)
-		return OK;
+		return SSL_CTX_set_cipher_list(ctx, FORWARD_SECRET)
+			       ? OK
+			       : net_certfile_fail(o->why, ERR_CRYPTO, "TLS: %s",
+						   net_certfile_reason());
 	suites = malloc(strlen(list) + 1);
 	older = malloc(strlen(list) + 1);
 	if (suites && older) {
@@ -233,6 +240,8 @@ static void set_modes(SSL_CTX *ctx, bool dtls)
 					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
+	/* RFC 8489 s.6.2.3, RFC 7350 s.3: TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 MUST be there */
+	SSL_CTX_set_dh_auto(ctx, 1);
 	if (!dtls) /* a datagram is read whole anyway */
 		SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
 }

@@ -16,7 +16,8 @@
 #include "stun/frame.h"
 
 enum {
-	READS = 4, /* of one connection before others have their turn */
+	READS = 4,	  /* of one connection before others have their turn */
+	LETTERS = 0x4000, /* the least length that two letters make; no media has it */
 	UNSENT =
 		128
 		<< 10, /* bytes that the kernel may hold unsent: the rest waits where it can be dropped */
@@ -313,6 +314,24 @@ static bool talk(struct relay_conn *c, const uint8_t *p, size_t n)
 	}
 }
 
+/*
+ * RFC 8656 s.5, s.12.6: ChannelData without an allocation, or with a reserved number, is dropped in silence.
+ * But who never had an allocation and begins like nothing of TURN's, or with "EHLO", which is a number and a
+ * length too, speaks another protocol.
+ */
+static enum stun_frame next_frame(const struct relay_conn *c, const uint8_t *p, size_t n,
+				  size_t *len, size_t *all)
+{
+	enum stun_kind kind = stun_demux(p[0], c->relay->wide_channels);
+	struct rd r = rd_init(p, n);
+
+	rd_u16(&r);
+	if (!c->had_session && kind != STUN_KIND_MSG &&
+	    (kind != STUN_KIND_CHANNEL || rd_u16(&r) >= LETTERS))
+		return STUN_FRAME_BAD;
+	return stun_frame_next(p, n, len, all);
+}
+
 /* All whole messages of what was read. False: the connection has ended. */
 static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 {
@@ -324,13 +343,7 @@ static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 	enum stun_frame kind = STUN_FRAME_MORE;
 	size_t len, all;
 
-	/* "GET /" begins like ChannelData, for which there can be no channel yet */
-	if (n && !c->had_session && stun_demux(p[0], r->wide_channels) == STUN_KIND_CHANNEL) {
-		end(c, WHY_BAD_FRAME);
-		return false;
-	}
-	while (n && (kind = stun_frame_next(p, n, r->wide_channels, &len, &all)) ==
-			    STUN_FRAME_WHOLE) {
+	while (n && (kind = next_frame(c, p, n, &len, &all)) == STUN_FRAME_WHOLE) {
 		relay_forward_message(&f, p, len);
 		if (c->bound || c->move_to) {
 			relay_forward_flush(r);

@@ -49,6 +49,7 @@ unit_programs = \
 	%D%/relay_table \
 	%D%/stun_address \
 	%D%/stun_chan \
+	%D%/stun_classic \
 	%D%/stun_decode \
 	%D%/stun_decode_damage \
 	%D%/stun_decode_order \
