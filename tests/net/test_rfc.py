@@ -180,6 +180,14 @@ def bare_names(t):
             c.refresh(0)  # and it is the same user
 
 
+@test("s.9.2.2: a user name and a password beyond ASCII, however the configuration has them", not_coturn=STANDIN)
+def opaque_strings(t):
+    served(t, user=["Ame\u0301lie:mot\u00a0de passe\u0301", "\u30de\u30c8:wonder"])
+    for user, password in (("Am\u00e9lie", "mot de pass\u00e9"), ("\u30de\u30c8", "wonder")):
+        t.client(user=user, password=password).allocate()
+    t.client(user="Am\u00e9lie", password="mot de passe").allocate(code=401)
+
+
 @test("s.11, RFC 7350 s.3: without the magic cookie a request is 500 under DTLS, and silence elsewhere",
       not_coturn=STANDIN)
 def classic(t):

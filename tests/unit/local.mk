@@ -20,6 +20,7 @@ unit_programs = \
 	%D%/conf_check \
 	%D%/conf_cpus \
 	%D%/conf_hosts \
+	%D%/conf_opaque \
 	%D%/conf_parse \
 	%D%/conf_table \
 	%D%/conf_users \
