@@ -338,7 +338,7 @@ static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 	struct relay *r = c->relay;
 
 	struct relay_from f = {
-		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session
+		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session, .tos = c->tos
 	};
 	enum stun_frame kind = STUN_FRAME_MORE;
 	size_t len, all;
@@ -461,6 +461,7 @@ static struct relay_conn *make(struct relay *r, int fd, const struct addr *clien
 		*why = WHY_NO_MEMORY;
 		return NULL;
 	}
+	c->tos = net_sock_dscp(fd, c->tuple.server.family == ADDR_V6);
 	list_push(&r->conns->strangers, &c->all);
 	arm_deadline(c);
 	if (r->conns->crowd.n > RELAY_CONN_STRANGERS)

@@ -99,6 +99,14 @@ static bool rationed(struct turn_env *env, const struct turn_tx *tx)
 	return true;
 }
 
+/* To datagrams of somebody who has not authenticated the answer is as small as it can be: the address may be
+ * somebody else's. */
+static struct str phrase(const struct turn_tx *tx, unsigned code)
+{
+	return tx->accepted || tx->tuple.transport != TURN_UDP ? stun_error_text(code)
+							       : (struct str){ NULL, 0 };
+}
+
 enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
 				   struct wr *out)
 {
@@ -107,8 +115,7 @@ enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, uns
 		return TURN_DROP;
 	count_error(env->cnt, code);
 	turn_reply_begin(tx, STUN_ERROR, out);
-	stun_add_error(out, code,
-		       tx->accepted ? stun_error_text(code) : (struct str){ NULL, 0 });
+	stun_add_error(out, code, phrase(tx, code));
 	if ((code == 401 || code == 438) && add_challenge(env, tx, out))
 		return TURN_DROP;
 	return turn_reply_finish(env, tx, out);
@@ -142,7 +149,7 @@ enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, s
 		return TURN_DROP;
 	count_error(env->cnt, 420);
 	turn_reply_begin(tx, STUN_ERROR, out);
-	stun_add_error(out, 420, tx->accepted ? stun_error_text(420) : (struct str){ NULL, 0 });
+	stun_add_error(out, 420, phrase(tx, 420));
 	add_unknown(tx->req, out);
 	return turn_reply_finish(env, tx, out);
 }

@@ -15,8 +15,8 @@ void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *
 enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, struct wr *out);
 
 /* A whole error answer: `return turn_reply_error(env, tx, 437, out);`. 401 and 438 get a realm
- * and a new nonce; unauthenticated ones are rationed and carry no reason phrase, so that they
- * are no larger than they must be. */
+ * and a new nonce; unauthenticated ones are rationed and, over UDP, carry no reason phrase, so
+ * that they are no larger than they must be. */
 enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
 				   struct wr *out);
 

@@ -2,15 +2,17 @@
 Sections are those of RFC 8489 where nothing else is said."""
 import hashlib
 import hmac
+import socket
 import struct
 
 import lab
 from harness import check, equal, test
 from turnclient import (ALLOCATE, BINDING, CHANNEL_BIND, CHANNEL_NUMBER, COOKIE, CREATE_PERMISSION, DATA_IND,
-                        ERROR, FINGERPRINT, INDICATION, LIFETIME, MESSAGE_INTEGRITY, NONCE, REALM, REFRESH,
-                        REQUEST, SEND, SHA256, SUCCESS, UDP, UNKNOWN_ATTRIBUTES, USERNAME, Message, channel_data,
-                        even_port, lifetime, peer_address)
+                        ERROR, FINGERPRINT, INDICATION, IPV4, IPV6, LIFETIME, MESSAGE_INTEGRITY, NONCE, REALM,
+                        REFRESH, REQUEST, REQUESTED_FAMILY, SEND, SHA256, SUCCESS, UDP, UNKNOWN_ATTRIBUTES,
+                        USERNAME, Message, StreamClient, channel_data, even_port, lifetime, peer_address)
 from test_dtls import client as dtls_client
+from test_relay import read_tos, want_tos
 
 STANDIN = "is not the one to be judged"
 PASSWORD_ALGORITHM, PASSWORD_ALGORITHMS, CHANGE_REQUEST = 0x1D, 0x8002, 0x03
@@ -288,6 +290,34 @@ def reserved_channels(t):
         c.send_channel(0x4000, b"passed")
         equal(peer.recvfrom(100)[0], b"passed", "what the peer got")
         alive(c, "reserved numbers")
+
+
+@test("RFC 8656 s.15: datagrams for a TCP or TLS client have its connection's DSCP, and are not ECN-capable",
+      not_coturn=STANDIN)
+def stream_dscp(t):
+    served(t)
+    for cli, peer_ip in ((lab.CLI, lab.PEER), (lab.CLI6, lab.PEER), (lab.CLI, lab.PEER6), (lab.CLI6, lab.PEER6)):
+        for tls in (False, True):
+            for tos in (0xB8, 0x88, 0):
+                v6 = ":" in cli
+                with t.lab.cli.entered():
+                    s = socket.socket(socket.AF_INET6 if v6 else socket.AF_INET, socket.SOCK_STREAM)
+                s.setsockopt(*((socket.IPPROTO_IPV6, socket.IPV6_TCLASS) if v6 else (socket.IPPROTO_IP, socket.IP_TOS)),
+                             tos)
+                s.bind((cli, 0))
+                s.connect((lab.SRV6 if v6 else lab.SRV, 5349 if tls else 3478))
+                if tls:
+                    s = t.trusting().wrap_socket(s, server_hostname=lab.SRV)
+                c = StreamClient(s, "alice", "wonderland", scale=t.scale)
+                t.clients.append(c)
+                peer = t.peer(peer_ip)
+                want_tos(peer)
+                c.allocate((REQUESTED_FAMILY, IPV6 if ":" in peer_ip else IPV4))
+                c.bind(0x4000, *peer.getsockname()[:2])
+                c.send_channel(0x4000, b"in a channel")
+                equal(read_tos(peer), (b"in a channel", tos), "what the peer got")
+                c.send(*peer.getsockname()[:2], b"by indication")
+                equal(read_tos(peer), (b"by indication", tos), "what the peer got")
 
 
 @test("s.6.2.3: the mandatory cipher suites are spoken, and none without forward secrecy", not_coturn=STANDIN)
