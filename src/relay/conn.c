@@ -315,19 +315,21 @@ static bool talk(struct relay_conn *c, const uint8_t *p, size_t n)
 }
 
 /*
- * RFC 8656 s.5, s.12.6: ChannelData without an allocation, or with a reserved number, is dropped in silence.
- * But who never had an allocation and begins like nothing of TURN's, or with "EHLO", which is a number and a
- * length too, speaks another protocol.
+ * RFC 8656 s.5, s.12.6: ChannelData without an allocation, or with a reserved number, is dropped in silence,
+ * and so is a message of any method that is not ours (RFC 8489 s.6.3). But who never had an allocation and
+ * begins like nothing of TURN's, or with "EHLO", which is a number and a length too, speaks another protocol.
  */
 static enum stun_frame next_frame(const struct relay_conn *c, const uint8_t *p, size_t n,
 				  size_t *len, size_t *all)
 {
 	enum stun_kind kind = stun_demux(p[0], c->relay->wide_channels);
 	struct rd r = rd_init(p, n);
+	uint16_t length;
 
 	rd_u16(&r);
+	length = rd_u16(&r);
 	if (!c->had_session && kind != STUN_KIND_MSG &&
-	    (kind != STUN_KIND_CHANNEL || rd_u16(&r) >= LETTERS))
+	    (kind == STUN_KIND_CHANNEL ? length >= LETTERS : rd_u32(&r) != STUN_COOKIE))
 		return STUN_FRAME_BAD;
 	return stun_frame_next(p, n, len, all);
 }

@@ -1,7 +1,6 @@
 #include "stun/frame.h"
 
 #include "stun/chan.h"
-#include "stun/demux.h"
 #include "stun/msg.h"
 
 /* What of the fixed fields is there must be right (RFC 8489 s.5). */
@@ -41,8 +40,6 @@ enum stun_frame stun_frame_next(const uint8_t *p, size_t len, size_t *len_msg, s
 		return STUN_FRAME_MORE;
 	if (p[0] >= STUN_CHAN_MIN >> 8)
 		return channel_data(rd_init(p, len), len, len_msg, len_all);
-	if (stun_demux(p[0], false) != STUN_KIND_MSG)
-		return STUN_FRAME_BAD;
 	*len_msg = 0;
 	f = message(rd_init(p, len), len, len_msg);
 	*len_all = *len_msg;

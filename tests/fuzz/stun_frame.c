@@ -11,7 +11,6 @@
 
 #include "base/bug.h"
 #include "stun/chan.h"
-#include "stun/demux.h"
 #include "stun/frame.h"
 #include "stun/msg.h"
 
@@ -22,11 +21,10 @@ static void check_whole(const uint8_t *p, size_t len, size_t all)
 	struct stun_chan c;
 
 	BUG_ON(len > all || all > len + 3 || all % 4 || all > STUN_FRAME_MAX);
-	if (stun_demux(p[0], false) == STUN_KIND_MSG) {
+	if (p[0] < STUN_CHAN_MIN >> 8) {
 		BUG_ON(len != all || len < STUN_HEADER_LEN);
 		return;
 	}
-	BUG_ON(p[0] < STUN_CHAN_MIN >> 8);
 	BUG_ON(!stun_chan_decode(p, len, &c) || c.data.len + STUN_CHAN_HEADER_LEN != len);
 }
 

@@ -108,7 +108,8 @@ def not_for_servers(t):
         for method, cls in ((ALLOCATE, INDICATION), (REFRESH, INDICATION), (CHANNEL_BIND, INDICATION),
                             (SEND, REQUEST), (DATA_IND, REQUEST), (DATA_IND, INDICATION), (ALLOCATE, SUCCESS),
                             (REFRESH, ERROR), (BINDING, SUCCESS), (BINDING, ERROR), (0x002, REQUEST),
-                            (0x0FF, REQUEST), (0x07F, INDICATION), (BINDING, INDICATION)):
+                            (0x0FF, REQUEST), (0x07F, INDICATION), (0xFFF, REQUEST), (0x123, INDICATION),
+                            (BINDING, INDICATION)):
             c.send_raw(Message(method, cls).encode())
         alive(c, "what is not for a server")
 
