@@ -123,10 +123,6 @@ static bool set_tickets(SSL_CTX *ctx, struct net_tickets *tickets)
 
 /* --- ciphers --------------------------------------------------------------------- */
 
-/* RFC 8489 s.6.2.3: suites with forward secrecy MUST be preferred. Where there are no others, the client's
- * order may decide, who knows best which is cheap for it. */
-static const char FORWARD_SECRET[] = "DEFAULT:!kRSA";
-
 /* The names of TLS 1.3's suites begin with TLS_; so do IANA's names of the older ones, all of
  * which have a WITH. */
 static bool is_suite(const char *name, size_t len)
@@ -195,10 +191,7 @@ static enum err set_ciphers(SSL_CTX *ctx, const struct net_context_options *o)
 	enum err e;
 
 	if (!list)
-		return SSL_CTX_set_cipher_list(ctx, FORWARD_SECRET)
-			       ? OK
-			       : net_certfile_fail(o->why, ERR_CRYPTO, "TLS: %s",
-						   net_certfile_reason());
+		return OK;
 	suites = malloc(strlen(list) + 1);
 	older = malloc(strlen(list) + 1);
 	if (suites && older) {
@@ -280,6 +273,10 @@ static bool set_versions(SSL_CTX *ctx, const struct net_context_options *o)
 
 /* --- the whole ------------------------------------------------------------------- */
 
+/* RFC 8489 s.6.2.3: suites with forward secrecy MUST be preferred. By default there are no others, so that the
+ * client's order may decide, who knows best what is cheap for it. */
+static const char forward_secret[] = "DEFAULT:!kRSA";
+
 enum err net_context_new(SSL_CTX **out, const struct net_context_options *o)
 {
 	SSL_CTX *ctx = SSL_CTX_new(o->dtls ? DTLS_server_method() : TLS_server_method());
@@ -291,7 +288,7 @@ enum err net_context_new(SSL_CTX **out, const struct net_context_options *o)
 	if (o->alpn->len)
 		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, (void *)o->alpn);
 	if (set_versions(ctx, o) && set_tickets(ctx, o->all->tickets) &&
-	    set_authorities(ctx, o->ca))
+	    set_authorities(ctx, o->ca) && SSL_CTX_set_cipher_list(ctx, forward_secret))
 		e = set_ciphers(ctx, o);
 	else
 		e = net_certfile_fail(o->why, ERR_CRYPTO, "TLS: %s", net_certfile_reason());
