@@ -118,22 +118,33 @@ static enum auth_verdict check_user(const struct auth_env *env, const struct stu
 	return user ? check_static(env, req, user, who) : check_rest(env, req, who);
 }
 
+/* s.9.2.4: a nonce that says that password algorithms were offered is never ours, so that a choice of one
+ * cannot agree with the offer; without a choice the request is treated as any other. */
+static bool is_bid_down(const struct stun_msg *req)
+{
+	const uint64_t choice = STUN_BIT(PASSWORD_ALGORITHM) | STUN_BIT(PASSWORD_ALGORITHMS);
+
+	return req->present & choice && auth_nonce_offers_algorithms(req->nonce);
+}
+
 enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
 			     const struct addr *client, const struct auth_known *known,
 			     struct auth_who *who)
 {
 	const uint64_t needed = STUN_BIT(REALM) | STUN_BIT(NONCE);
 	const uint64_t texts = needed | STUN_BIT(USERNAME) | STUN_BIT(USERHASH);
+	const uint64_t macs = STUN_BIT(MESSAGE_INTEGRITY) | STUN_BIT(MESSAGE_INTEGRITY_SHA256);
 	enum auth_nonce_state state;
 	enum auth_verdict v;
 
 	memset(who, 0, sizeof *who);
-	if (!req->integrity_off && !req->integrity256_off) {
+	if (!(req->present & macs)) {
 		who->why = AUTH_WHY_NO_CREDENTIALS;
 		return AUTH_CHALLENGE;
 	}
 	if ((req->present & needed) != needed ||
-	    !(req->present & (STUN_BIT(USERNAME) | STUN_BIT(USERHASH))) || req->bad & texts) {
+	    !(req->present & (STUN_BIT(USERNAME) | STUN_BIT(USERHASH))) ||
+	    req->bad & (texts | macs) || is_bid_down(req)) {
 		who->why = AUTH_WHY_INCOMPLETE;
 		return AUTH_BAD;
 	}

@@ -13,7 +13,7 @@
 enum auth_verdict {
 	AUTH_ACCEPT,
 	AUTH_CHALLENGE, /* 401: no credentials in the request */
-	AUTH_BAD,	/* 400: integrity without user name, realm or nonce */
+	AUTH_BAD,	/* 400: integrity that is malformed, or without user name, realm or nonce */
 	AUTH_REJECT,	/* 401: unknown or expired user, wrong password */
 	AUTH_STALE,	/* 438: right credentials, but the nonce is old or not this client's */
 	AUTH_FAIL,	/* 500: the cryptographic library failed */
@@ -38,7 +38,7 @@ const char *auth_why_text(enum auth_why why);
 
 /* The client of an accepted request. Wiped by auth_who_wipe(). */
 struct auth_who {
-	struct str username; /* borrowed from the message, as sent */
+	struct str username; /* borrowed from the message, as decoded */
 	struct str user;     /* the account that quotas count: username without an expiry */
 	int64_t expires_s;   /* of the credential, seconds since 1970; 0: never */
 	uint8_t key[AUTH_KEY_LEN];

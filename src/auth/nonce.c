@@ -8,7 +8,8 @@
 #include "base/wr.h"
 
 enum {
-	STAMP_LEN = 8, /* time and salt */
+	COOKIE_TEXT_LEN = 9, /* "obMatJos2" */
+	STAMP_LEN = 8,	     /* time and salt */
 	MAC_LEN = 8,
 	RAW_LEN = STAMP_LEN + MAC_LEN,
 	BODY_LEN = AUTH_NONCE_LEN - AUTH_NONCE_COOKIE_LEN,
@@ -101,6 +102,18 @@ enum err auth_nonce_make(struct auth_nonce *n, struct crypto *c, struct str real
 	memcpy(out, COOKIE, AUTH_NONCE_COOKIE_LEN);
 	memcpy(out + AUTH_NONCE_COOKIE_LEN, text, BODY_LEN); /* without the "==" at its end */
 	return OK;
+}
+
+bool auth_nonce_offers_algorithms(struct str nonce)
+{
+	struct str features = { nonce.p + COOKIE_TEXT_LEN, AUTH_NONCE_COOKIE_LEN - COOKIE_TEXT_LEN };
+	uint8_t bits[3];
+	size_t len = 0;
+
+	if (nonce.len < AUTH_NONCE_COOKIE_LEN || memcmp(nonce.p, COOKIE, COOKIE_TEXT_LEN) != 0 ||
+	    crypto_b64_decode(features, bits, sizeof bits, &len) || len != sizeof bits)
+		return false;
+	return bits[0] & 0x80;
 }
 
 enum auth_nonce_state auth_nonce_check(struct auth_nonce *n, struct crypto *c, struct str realm,

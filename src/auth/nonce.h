@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/addr.h"
@@ -46,6 +47,9 @@ void auth_nonce_fini(struct auth_nonce *n);
 must_check enum err auth_nonce_make(struct auth_nonce *n, struct crypto *c, struct str realm,
 				    const struct addr *client, int64_t wall_s, uint32_t salt,
 				    char out[AUTH_NONCE_LEN]);
+
+/* Does its cookie say that PASSWORD-ALGORITHMS came with it (RFC 8489 s.18.1, bit 0)? None of ours does. */
+bool auth_nonce_offers_algorithms(struct str nonce);
 
 /* Judges a nonce from outside. ttl_s 0: nonces do not age. */
 enum auth_nonce_state auth_nonce_check(struct auth_nonce *n, struct crypto *c, struct str realm,

@@ -12,6 +12,8 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/external.c \
 	%D%/hosts.c \
 	%D%/legacy.def \
+	%D%/opaque.c \
+	%D%/opaque.h \
 	%D%/options.def \
 	%D%/live.c \
 	%D%/live.h \

@@ -6,6 +6,7 @@
 #include "base/bug.h"
 #include "base/crypto.h"
 #include "conf/check.h"
+#include "conf/opaque.h"
 
 enum {
 	USERNAME_MAX = 508, /* RFC 8489 s.14.3: fewer than 509 bytes */
@@ -62,10 +63,36 @@ static void default_realm(struct conf_reader *r)
 		r->no_memory = true;
 }
 
+/* RFC 8489 s.9.2.2: keys are made of texts in the OpaqueString profile. In the place of *text, which is
+ * wiped, comes its prepared form. */
+static void prepare(struct conf_reader *r, int at, const char *option, char **text)
+{
+	char *prepared;
+
+	switch (conf_opaque_prepare(*text, &prepared)) {
+	case CONF_OPAQUE_SAME:
+		return;
+	case CONF_OPAQUE_CHANGED:
+		crypto_wipe(*text, strlen(*text));
+		free(*text);
+		*text = prepared;
+		return;
+	case CONF_OPAQUE_REFUSED:
+		conf_reader_warn(r, at, option,
+				 "not UTF-8, or with a character that RFC 8265 does not allow; "
+				 "taken as it stands, which not every client will do");
+		return;
+	default:
+		r->no_memory = true;
+	}
+}
+
 static void check_realm(struct conf_reader *r)
 {
 	if (!r->conf->realm)
 		default_realm(r);
+	if (r->conf->realm)
+		prepare(r, r->at[CONF_ROW_realm], "realm", &r->conf->realm);
 	if (r->conf->realm && count_characters(r->conf->realm) > REALM_MAX)
 		conf_reader_error(r, r->at[CONF_ROW_realm], "realm",
 				  "longer than %d characters", REALM_MAX);
@@ -192,8 +219,10 @@ static void build_users(struct conf_reader *r)
 				  err_text(e));
 		return;
 	}
-	for (size_t i = 0; i < c->user.n; i++)
+	for (size_t i = 0; i < c->user.n; i++) {
+		prepare(r, c->user.line[i], "user", &c->user.v[i]);
 		build_user(r, crypto, c->user.line[i], c->user.v[i]);
+	}
 	crypto_free(crypto);
 }
 

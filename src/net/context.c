@@ -246,6 +246,8 @@ static void set_modes(SSL_CTX *ctx, bool dtls)
 					 SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
+	/* RFC 8489 s.6.2.3, RFC 7350 s.3: TLS_DHE_RSA_WITH_AES_128_GCM_SHA256 MUST be there */
+	SSL_CTX_set_dh_auto(ctx, 1);
 	if (!dtls) /* a datagram is read whole anyway */
 		SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
 }
@@ -284,6 +286,10 @@ static bool set_versions(SSL_CTX *ctx, const struct net_context_options *o)
 
 /* --- the whole ------------------------------------------------------------------- */
 
+/* RFC 8489 s.6.2.3: suites with forward secrecy MUST be preferred. By default there are no others, so that the
+ * client's order may decide, who knows best what is cheap for it. */
+static const char forward_secret[] = "DEFAULT:!kRSA";
+
 enum err net_context_new(SSL_CTX **out, const struct net_context_options *o)
 {
 	SSL_CTX *ctx = SSL_CTX_new(o->dtls ? DTLS_server_method() : TLS_server_method());
@@ -295,7 +301,7 @@ enum err net_context_new(SSL_CTX **out, const struct net_context_options *o)
 	if (o->alpn->len)
 		SSL_CTX_set_alpn_select_cb(ctx, on_alpn, (void *)o->alpn);
 	if (set_versions(ctx, o) && set_tickets(ctx, o->all->tickets) &&
-	    set_authorities(ctx, o->ca))
+	    set_authorities(ctx, o->ca) && SSL_CTX_set_cipher_list(ctx, forward_secret))
 		e = set_ciphers(ctx, o);
 	else
 		e = net_certfile_fail(o->why, ERR_CRYPTO, "TLS: %s", net_certfile_reason());

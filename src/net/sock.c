@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@
 enum { FRAGMENT = IP_PMTUDISC_OMIT };
 
 enum {
+	DSCP = 0xFC, /* in the TOS byte; the rest is ECN's */
 	BACKLOG =
 		4096, /* connections that wait to be accepted; the kernel cuts it to somaxconn */
 	RELAY_BACKLOG =
@@ -174,6 +176,27 @@ enum err net_sock_name(int fd, struct addr *out)
 		return err_from_errno(errno);
 	*out = addr_from_sa((struct sockaddr *)&sa);
 	return OK;
+}
+
+uint8_t net_sock_dscp(int fd, bool v6)
+{
+	union {
+		struct cmsghdr align;
+		uint8_t bytes[128];
+	} ctl;
+	socklen_t len = sizeof ctl;
+	int level = v6 ? IPPROTO_IPV6 : IPPROTO_IP, tos = 0;
+
+	like(fd, level, v6 ? IPV6_RECVTCLASS : IP_RECVTOS, 1);
+	if (getsockopt(fd, level, v6 ? IPV6_2292PKTOPTIONS : IP_PKTOPTIONS, &ctl, &len))
+		return 0;
+	struct msghdr m = { .msg_control = &ctl, .msg_controllen = len };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c; c = CMSG_NXTHDR(&m, c))
+		if (c->cmsg_level == level && c->cmsg_type == (v6 ? IPV6_TCLASS : IP_TOS) &&
+		    c->cmsg_len >= CMSG_LEN(sizeof tos))
+			memcpy(&tos, CMSG_DATA(c), sizeof tos);
+	return (uint8_t)(tos & DSCP);
 }
 
 void net_sock_dont_fragment(int fd, bool v6, bool on)

@@ -43,6 +43,10 @@ int net_sock_error(int fd);
 /* The address that a socket is bound to. */
 must_check enum err net_sock_name(int fd, struct addr *out);
 
+/* The DSCP that the far end of an accepted TCP connection began it with, in the place where the TOS byte has
+ * it, ECN's bits zero. 0 where the kernel does not tell. */
+uint8_t net_sock_dscp(int fd, bool v6);
+
 /* Sets or clears DF on what a socket (`v6`: an IPv6 one) sends from now on; on IPv6 it means that nothing is
  * cut into fragments here. */
 void net_sock_dont_fragment(int fd, bool v6, bool on);

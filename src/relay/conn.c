@@ -16,7 +16,8 @@
 #include "stun/frame.h"
 
 enum {
-	READS = 4, /* of one connection before others have their turn */
+	READS = 4,	  /* of one connection before others have their turn */
+	LETTERS = 0x4000, /* the least length that two letters make; no media has it */
 	UNSENT =
 		128
 		<< 10, /* bytes that the kernel may hold unsent: the rest waits where it can be dropped */
@@ -313,24 +314,38 @@ static bool talk(struct relay_conn *c, const uint8_t *p, size_t n)
 	}
 }
 
+/*
+ * RFC 8656 s.5, s.12.6: ChannelData without an allocation, or with a reserved number, is dropped in silence,
+ * and so is a message of any method that is not ours (RFC 8489 s.6.3). But who never had an allocation and
+ * begins like nothing of TURN's, or with "EHLO", which is a number and a length too, speaks another protocol.
+ */
+static enum stun_frame next_frame(const struct relay_conn *c, const uint8_t *p, size_t n,
+				  size_t *len, size_t *all)
+{
+	enum stun_kind kind = stun_demux(p[0], c->relay->wide_channels);
+	struct rd r = rd_init(p, n);
+	uint16_t length;
+
+	rd_u16(&r);
+	length = rd_u16(&r);
+	if (!c->had_session && kind != STUN_KIND_MSG &&
+	    (kind == STUN_KIND_CHANNEL ? length >= LETTERS : rd_u32(&r) != STUN_COOKIE))
+		return STUN_FRAME_BAD;
+	return stun_frame_next(p, n, len, all);
+}
+
 /* All whole messages of what was read. False: the connection has ended. */
 static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 {
 	struct relay *r = c->relay;
 
 	struct relay_from f = {
-		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session
+		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session, .tos = c->tos
 	};
 	enum stun_frame kind = STUN_FRAME_MORE;
 	size_t len, all;
 
-	/* "GET /" begins like ChannelData, for which there can be no channel yet */
-	if (n && !c->had_session && stun_demux(p[0], r->wide_channels) == STUN_KIND_CHANNEL) {
-		end(c, WHY_BAD_FRAME);
-		return false;
-	}
-	while (n && (kind = stun_frame_next(p, n, r->wide_channels, &len, &all)) ==
-			    STUN_FRAME_WHOLE) {
+	while (n && (kind = next_frame(c, p, n, &len, &all)) == STUN_FRAME_WHOLE) {
 		relay_forward_message(&f, p, len);
 		if (c->bound || c->move_to) {
 			relay_forward_flush(r);
@@ -448,6 +463,7 @@ static struct relay_conn *make(struct relay *r, int fd, const struct addr *clien
 		*why = WHY_NO_MEMORY;
 		return NULL;
 	}
+	c->tos = net_sock_dscp(fd, c->tuple.server.family == ADDR_V6);
 	list_push(&r->conns->strangers, &c->all);
 	arm_deadline(c);
 	if (r->conns->crowd.n > RELAY_CONN_STRANGERS)

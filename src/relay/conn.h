@@ -61,6 +61,7 @@ struct relay_conn {
 	unsigned move_to;	/* leaves for worker move_to - 1; 0: stays */
 	unsigned moves;		/* so far */
 	enum relay_stage stage;
+	uint8_t tos; /* of the datagrams to peers: RFC 8656 s.15, the connection's DSCP, not ECN-capable */
 	bool had_session;
 	bool dead;
 };

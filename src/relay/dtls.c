@@ -8,6 +8,7 @@
 #include "net/cookie.h"
 #include "net/dtls.h"
 #include "relay/crowd.h"
+#include "stun/classic.h"
 
 enum { HANDSHAKE = 22 }; /* a record's first byte, RFC 6347 s.4.1 */
 
@@ -408,6 +409,20 @@ static struct relay_dtls *meet(const struct relay_from *f, const struct turn_tup
 
 /* --- in -------------------------------------------------------------------------- */
 
+/* RFC 8489 s.11: under DTLS a request without the magic cookie MUST be answered with 500. */
+static bool refuse_classic(struct relay_dtls *d, const uint8_t *p, size_t len)
+{
+	uint8_t buf[64];
+	struct wr out = wr_init(buf, sizeof buf);
+
+	if (!stun_classic_refuse(p, len, &out))
+		return false;
+	const struct iovec iov = { buf, wr_len(&out) };
+	count(&d->relay->cnt, err_500);
+	relay_dtls_send(d, &iov, 1, 0, (struct relay_tally){ NULL, false, 0 });
+	return true;
+}
+
 /* RFC 7350 s.4.6: a record holds one message, as a datagram would; ChannelData need not be padded. */
 static void on_message(struct relay_dtls *d, uint8_t tos, const uint8_t *p, size_t len)
 {
@@ -417,6 +432,8 @@ static void on_message(struct relay_dtls *d, uint8_t tos, const uint8_t *p, size
 				.s = d->session,
 				.tos = tos };
 
+	if (refuse_classic(d, p, len))
+		return;
 	relay_forward_message(&f, p, len);
 	if (f.s && f.s != d->session)
 		adopt(d, f.s);

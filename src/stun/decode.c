@@ -26,7 +26,10 @@ static const struct {
 
 /* All known types are 0x0000..0x003F or 0x8000..0x803F: 128 slots find one without a search. */
 #define SLOT(type) (((type)&0x3F) | ((type) >> 9 & 0x40))
-enum { OUTSIDE_SLOTS = 0x7FC0 };
+enum {
+	OUTSIDE_SLOTS = 0x7FC0,
+	OPTIONAL = 0x8000, /* RFC 8489 s.14: types from here on need not be understood */
+};
 
 #define ATTR(id, number, min, max, kind, text) \
 	_Static_assert(((number)&OUTSIDE_SLOTS) == 0, text " is outside the slots");
@@ -67,15 +70,33 @@ static bool utf8_tail(struct rd *r, uint8_t lead)
 	return point >= least[n] && point <= 0x10FFFF && (point < 0xD800 || point > 0xDFFF);
 }
 
-/* Names go into keys, logs and databases: whole UTF-8, and no NUL that would end them early. */
-static bool name_ok(struct rd r)
+/* RFC 8489 s.9.2.2: in keys, names stand without their quotes and without NULs at the end; then
+ * everywhere, so that the name in a log or a database is the one that was proved. */
+static struct str bare_name(struct str s)
 {
+	for (;;) {
+		if (s.len && s.p[s.len - 1] == '\0')
+			s.len--;
+		else if (s.len >= 2 && s.p[0] == '"' && s.p[s.len - 1] == '"')
+			s = (struct str){ s.p + 1, s.len - 2 };
+		else
+			return s;
+	}
+}
+
+/* Names go into keys, logs and databases: whole UTF-8, and no NUL that would end them early. */
+static bool take_name(struct rd v, struct str *out)
+{
+	struct str name = bare_name(rd_str(&v, rd_left(&v)));
+	struct rd r = rd_init(name.p, name.len);
+
 	while (rd_left(&r)) {
 		uint8_t lead = rd_u8(&r);
 
 		if (lead == 0 || !utf8_tail(&r, lead))
 			return false;
 	}
+	*out = name;
 	return true;
 }
 
@@ -116,10 +137,6 @@ static void take_number(struct stun_msg *m, int a, struct rd v)
 static struct str *bytes_field(struct stun_msg *m, int a)
 {
 	switch (a) {
-	case STUN_A_USERNAME:
-		return &m->username;
-	case STUN_A_REALM:
-		return &m->realm;
 	case STUN_A_NONCE:
 		return &m->nonce;
 	case STUN_A_SOFTWARE:
@@ -165,9 +182,9 @@ static bool take_bytes(struct stun_msg *m, int a, struct rd v)
 		m->fingerprint_off = (uint32_t)off;
 		return true;
 	case STUN_A_USERNAME:
+		return take_name(v, &m->username);
 	case STUN_A_REALM:
-		if (!name_ok(v))
-			return false;
+		return take_name(v, &m->realm);
 	}
 	field = bytes_field(m, a);
 	if (field)
@@ -253,15 +270,6 @@ static bool take_value(struct stun_msg *m, int a, struct rd v)
 	}
 }
 
-static void add_unknown(struct stun_msg *m, uint16_t type)
-{
-	for (size_t i = 0; i < m->n_unknown; i++)
-		if (m->unknown[i] == type)
-			return;
-	if (m->n_unknown < STUN_MAX_UNKNOWN)
-		m->unknown[m->n_unknown++] = type;
-}
-
 /* What may still count given the integrity attributes so far (s.14.5, 14.6, 14.7)? An integrity
  * attribute of a wrong length closes the message too: nobody vouches for what is behind it. */
 static uint64_t countable(const struct stun_msg *m)
@@ -279,8 +287,7 @@ static void take_attr(struct stun_msg *m, uint16_t type, struct rd v)
 	int a = attr_find(type);
 
 	if (a < 0) {
-		if (type < 0x8000 && open == UINT64_MAX)
-			add_unknown(m, type);
+		m->n_unknown += type < OPTIONAL && open == UINT64_MAX;
 		return;
 	}
 	bit = UINT64_C(1) << a;
@@ -362,4 +369,24 @@ bool stun_peer_next(const struct stun_msg *m, size_t *off, struct addr *out)
 		return true;
 	}
 	return false;
+}
+
+size_t stun_unknown(const struct stun_msg *m, uint16_t *types, size_t max)
+{
+	struct rd r = rd_init(m->raw, m->raw_len), value;
+	uint8_t seen[OPTIONAL / 8] = { 0 };
+	size_t n = 0;
+
+	rd_take(&r, STUN_HEADER_LEN);
+	while (n < max && rd_left(&r)) {
+		uint16_t type = next_attr(&r, &value);
+
+		if (type == STUN_T_MESSAGE_INTEGRITY || type == STUN_T_MESSAGE_INTEGRITY_SHA256)
+			break; /* what is behind it does not count */
+		if (type >= OPTIONAL || attr_find(type) >= 0 || seen[type / 8] >> type % 8 & 1)
+			continue;
+		seen[type / 8] |= (uint8_t)(1 << type % 8);
+		types[n++] = type;
+	}
+	return n;
 }

@@ -114,7 +114,8 @@ void stun_add_icmp(struct wr *w, uint8_t type, uint8_t code, uint32_t data)
 
 	if (!b)
 		return;
-	/* RFC 8656 s.18.13 draws 7 and 9 bits for type and code; ICMP has 8 and 8, as meant. */
+	/* RFC 8656 s.18.13 draws 7 and 9 bits for type and code; ICMP has 8 and 8, as meant, and as most
+	 * clients that know the attribute read it. */
 	wr_put16(b, 0);
 	b[2] = type;
 	b[3] = code;

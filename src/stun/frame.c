@@ -1,7 +1,6 @@
 #include "stun/frame.h"
 
 #include "stun/chan.h"
-#include "stun/demux.h"
 #include "stun/msg.h"
 
 /* What of the fixed fields is there must be right (RFC 8489 s.5). */
@@ -33,22 +32,16 @@ static enum stun_frame channel_data(struct rd r, size_t len, size_t *len_msg, si
 	return len < *len_all ? STUN_FRAME_MORE : STUN_FRAME_WHOLE;
 }
 
-enum stun_frame stun_frame_next(const uint8_t *p, size_t len, bool wide, size_t *len_msg,
-				size_t *len_all)
+enum stun_frame stun_frame_next(const uint8_t *p, size_t len, size_t *len_msg, size_t *len_all)
 {
 	enum stun_frame f;
 
 	if (len == 0)
 		return STUN_FRAME_MORE;
-	switch (stun_demux(p[0], wide)) {
-	case STUN_KIND_MSG:
-		*len_msg = 0;
-		f = message(rd_init(p, len), len, len_msg);
-		*len_all = *len_msg;
-		return f;
-	case STUN_KIND_CHANNEL:
+	if (p[0] >= STUN_CHAN_MIN >> 8)
 		return channel_data(rd_init(p, len), len, len_msg, len_all);
-	default:
-		return STUN_FRAME_BAD;
-	}
+	*len_msg = 0;
+	f = message(rd_init(p, len), len, len_msg);
+	*len_all = *len_msg;
+	return f;
 }

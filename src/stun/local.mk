@@ -4,6 +4,8 @@ noinst_LIBRARIES += %D%/libstun.a
 	%D%/address.h \
 	%D%/attr.def \
 	%D%/chan.h \
+	%D%/classic.c \
+	%D%/classic.h \
 	%D%/decode.c \
 	%D%/demux.h \
 	%D%/encode.c \

@@ -21,7 +21,6 @@ enum {
 	STUN_HEADER_LEN = 20,
 	STUN_COOKIE = 0x2112A442,
 	STUN_TXID_LEN = 12,
-	STUN_MAX_UNKNOWN = 16,
 	STUN_INTEGRITY_ATTR_LEN = 24,	 /* MESSAGE-INTEGRITY with its header */
 	STUN_INTEGRITY256_ATTR_LEN = 36, /* MESSAGE-INTEGRITY-SHA256, likewise */
 	STUN_FINGERPRINT_ATTR_LEN = 8,
@@ -76,16 +75,16 @@ struct stun_msg {
 	uint8_t txid[STUN_TXID_LEN];
 
 	uint64_t present, bad;
-	uint16_t unknown
-		[STUN_MAX_UNKNOWN]; /* comprehension-required types not in attr.def, each once */
-	uint8_t n_unknown;
+	uint16_t n_unknown; /* comprehension-required attributes not in attr.def, before the
+			     * integrity attribute; stun_unknown() names them */
 
 	uint16_t integrity_off; /* of the attribute header in raw; 0: none */
 	uint16_t integrity256_off;
 	uint16_t integrity256_len; /* of its value: 16 .. 32, a multiple of 4 */
 	uint32_t fingerprint_off;  /* may pass 65535: the longest message has 65552 bytes */
 
-	struct str username, realm, nonce;
+	struct str username, realm; /* without the quotes around them and NULs behind */
+	struct str nonce;
 	struct str software, origin, data, userhash;
 	struct str password_algorithms, password_algorithm;
 	struct str access_token;      /* RFC 7635 */
@@ -125,6 +124,10 @@ must_check enum err stun_decode(const void *raw, size_t len, struct stun_msg *ou
 /* Walks the XOR-PEER-ADDRESS attributes of a decoded message in order: start with *off = 0; false
  * when there is none left. A malformed one gives family ADDR_NONE. */
 bool stun_peer_next(const struct stun_msg *m, size_t *off, struct addr *out);
+
+/* The types of the n_unknown attributes, each once, in their order: the first `max` of them into
+ * `types`. Returns how many. */
+size_t stun_unknown(const struct stun_msg *m, uint16_t *types, size_t max);
 
 /* True when FINGERPRINT is absent, or present and right. */
 bool stun_fingerprint_ok(const struct stun_msg *m);

@@ -1,3 +1,4 @@
+#include "base/bug.h"
 #include "stun/msg.h"
 
 #include <stdarg.h>
@@ -201,6 +202,8 @@ const char *stun_print(const struct stun_msg *m, char *buf, size_t cap)
 	static const char *const classes[] = { "request", "indication", "success", "error" };
 	const char *method = stun_method_name(m->method);
 	struct out o = { buf, cap };
+	uint16_t unknown[16];
+	size_t n;
 
 	if (cap == 0)
 		return buf;
@@ -215,7 +218,8 @@ const char *stun_print(const struct stun_msg *m, char *buf, size_t cap)
 	for (int a = 0; a < STUN_N_ATTR; a++)
 		if (m->present >> a & 1)
 			put_attr(&o, m, a, names[a]);
-	for (size_t i = 0; i < m->n_unknown; i++)
-		put(&o, " 0x%04x", m->unknown[i]);
+	n = m->n_unknown ? stun_unknown(m, unknown, ARRAY_LEN(unknown)) : 0;
+	for (size_t i = 0; i < n; i++)
+		put(&o, " 0x%04x", unknown[i]);
 	return buf;
 }

@@ -4,12 +4,9 @@
 
 enum turn_verdict turn_binding_request(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
-	uint16_t unknown[TURN_MAX_UNKNOWN];
-	size_t n = turn_reply_not_served(tx->req, unknown);
-
 	count(env->cnt, req_binding);
-	if (n)
-		return turn_reply_unknown(env, tx, unknown, n, out);
+	if (turn_reply_is_unknown(tx->req))
+		return turn_reply_unknown(env, tx, out);
 	turn_reply_begin(tx, STUN_SUCCESS, out);
 	stun_add_xor_addr(out, STUN_T_XOR_MAPPED_ADDRESS, &tx->tuple.client);
 	return turn_reply_finish(env, tx, out);

@@ -5,6 +5,8 @@
 #include "auth/nonce.h"
 #include "auth/throttle.h"
 
+enum { MAX_UNKNOWN = 384 }; /* named in a 420: leaves room for the rest in TURN_ANSWER_MAX */
+
 static const char SOFTWARE_TEXT[] = "taciturn " PACKAGE_VERSION;
 
 static void count_error(struct counters *cnt, unsigned code)
@@ -97,6 +99,14 @@ static bool rationed(struct turn_env *env, const struct turn_tx *tx)
 	return true;
 }
 
+/* To datagrams of somebody who has not authenticated the answer is as small as it can be: the address may be
+ * somebody else's. */
+static struct str phrase(const struct turn_tx *tx, unsigned code)
+{
+	return tx->accepted || tx->tuple.transport != TURN_UDP ? stun_error_text(code)
+							       : (struct str){ NULL, 0 };
+}
+
 enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
 				   struct wr *out)
 {
@@ -105,44 +115,41 @@ enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, uns
 		return TURN_DROP;
 	count_error(env->cnt, code);
 	turn_reply_begin(tx, STUN_ERROR, out);
-	stun_add_error(out, code,
-		       tx->accepted ? stun_error_text(code) : (struct str){ NULL, 0 });
+	stun_add_error(out, code, phrase(tx, code));
 	if ((code == 401 || code == 438) && add_challenge(env, tx, out))
 		return TURN_DROP;
 	return turn_reply_finish(env, tx, out);
 }
 
-size_t turn_reply_not_served(const struct stun_msg *req, uint16_t types[TURN_MAX_UNKNOWN])
+/* RFC 8489 s.6.3.1: all of them. */
+static void add_unknown(const struct stun_msg *req, struct wr *out)
 {
-	/* RFC 5780: whoever asks for an answer from elsewhere must not mistake one from here for it (s.6.1);
-	 * RFC 7635: a token that nobody looks at proves nothing */
 	static const struct {
 		enum stun_attr attr;
 		uint16_t type;
-	} known[TURN_MAX_UNKNOWN - STUN_MAX_UNKNOWN] = {
+	} known[] = {
 		{ STUN_A_CHANGE_REQUEST, STUN_T_CHANGE_REQUEST },
 		{ STUN_A_RESPONSE_PORT, STUN_T_RESPONSE_PORT },
 		{ STUN_A_PADDING, STUN_T_PADDING },
 		{ STUN_A_ACCESS_TOKEN, STUN_T_ACCESS_TOKEN },
 	};
-	size_t n = req->n_unknown;
+	uint16_t types[MAX_UNKNOWN + ARRAY_LEN(known)];
+	size_t n = req->n_unknown ? stun_unknown(req, types, MAX_UNKNOWN) : 0;
 
-	memcpy(types, req->unknown, n * sizeof types[0]);
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		if (stun_has(req, known[i].attr))
 			types[n++] = known[i].type;
-	return n;
+	stun_add_unknown(out, types, n);
 }
 
-enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx,
-				     const uint16_t *types, size_t n, struct wr *out)
+enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	tx->code = 420;
 	if (rationed(env, tx))
 		return TURN_DROP;
 	count_error(env->cnt, 420);
 	turn_reply_begin(tx, STUN_ERROR, out);
-	stun_add_error(out, 420, tx->accepted ? stun_error_text(420) : (struct str){ NULL, 0 });
-	stun_add_unknown(out, types, n);
+	stun_add_error(out, 420, phrase(tx, 420));
+	add_unknown(tx->req, out);
 	return turn_reply_finish(env, tx, out);
 }

@@ -15,17 +15,22 @@ void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *
 enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, struct wr *out);
 
 /* A whole error answer: `return turn_reply_error(env, tx, 437, out);`. 401 and 438 get a realm
- * and a new nonce; unauthenticated ones are rationed and carry no reason phrase, so that they
- * are no larger than they must be. */
+ * and a new nonce; unauthenticated ones are rationed and, over UDP, carry no reason phrase, so
+ * that they are no larger than they must be. */
 enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
 				   struct wr *out);
 
-enum { TURN_MAX_UNKNOWN = STUN_MAX_UNKNOWN + 4 };
+/* Must attributes be understood that are not, though the codec may know them (RFC 8489 s.6.3)? RFC 5780:
+ * whoever asks for an answer from elsewhere must not mistake one from here for it (s.6.1); RFC 7635: a
+ * token that nobody looks at proves nothing. */
+static inline bool turn_reply_is_unknown(const struct stun_msg *m)
+{
+	const uint64_t not_served = STUN_BIT(CHANGE_REQUEST) | STUN_BIT(RESPONSE_PORT) |
+				    STUN_BIT(PADDING) | STUN_BIT(ACCESS_TOKEN);
 
-/* The comprehension-required attributes of a request that this server does not serve, though the codec may
- * know them, into `types`; returns how many (RFC 8489 s.6.3.1). */
-size_t turn_reply_not_served(const struct stun_msg *req, uint16_t types[TURN_MAX_UNKNOWN]);
+	return m->n_unknown || m->present & not_served;
+}
 
-/* 420 with the attributes that were not understood. */
-enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx,
-				     const uint16_t *types, size_t n, struct wr *out);
+/* 420 with the attributes of the request that were not understood: all that fit, which are more than a
+ * datagram of the usual size can bring. */
+enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out);

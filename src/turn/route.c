@@ -2,6 +2,7 @@
 
 #include "turn/perm.h"
 #include "turn/policy.h"
+#include "turn/reply.h"
 
 struct turn_chan *turn_route_by_number(const struct turn_session *s, uint16_t number)
 {
@@ -57,7 +58,8 @@ enum turn_route turn_route_send(const struct turn_env *env, const struct turn_se
 
 	/* s.11.2; unknown attributes that would have to be understood: RFC 8489 s.6.3.2 */
 	if (s->tcp || (ind->present & needed) != needed ||
-	    ind->bad & (needed | STUN_BIT(DONT_FRAGMENT)) || ind->n_unknown)
+	    ind->bad & (needed | STUN_BIT(DONT_FRAGMENT)) ||
+	    turn_reply_is_unknown(ind))
 		return TURN_ROUTE_INVALID;
 	if (!turn_session_has(s, turn_leg_of(&ind->peer), env->now))
 		return TURN_ROUTE_NO_FAMILY;

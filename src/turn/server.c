@@ -87,10 +87,8 @@ static enum turn_verdict in_session(struct turn_env *env, struct turn_tx *tx,
 
 static enum turn_verdict turn_method(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
-	uint16_t unknown[TURN_MAX_UNKNOWN];
 	enum turn_verdict v = TURN_DROP;
 	handler_fn *handler;
-	size_t n_unknown;
 
 	switch (tx->req->method) {
 	case STUN_ALLOCATE:
@@ -126,9 +124,8 @@ static enum turn_verdict turn_method(struct turn_env *env, struct turn_tx *tx, s
 		tx->session = NULL;
 	if (!authenticate(env, tx, out, &v))
 		return v;
-	n_unknown = turn_reply_not_served(tx->req, unknown);
-	if (n_unknown) /* after authentication: RFC 8489 s.6.3 */
-		return turn_reply_unknown(env, tx, unknown, n_unknown, out);
+	if (turn_reply_is_unknown(tx->req)) /* after authentication: RFC 8489 s.6.3 */
+		return turn_reply_unknown(env, tx, out);
 	if (tx->req->method == STUN_CONNECTION_BIND)
 		return turn_tcp_bind(env, tx, out);
 	return handler ? in_session(env, tx, handler, out) : turn_alloc_request(env, tx, out);

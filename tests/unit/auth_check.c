@@ -156,6 +156,50 @@ static void test_malformed_texts_are_400(void **state)
 	}
 }
 
+/* So is an integrity attribute, also where another one is right. */
+static void test_malformed_integrity_is_400(void **state)
+{
+	static const uint64_t macs[] = { STUN_BIT(MESSAGE_INTEGRITY), STUN_BIT(MESSAGE_INTEGRITY_SHA256) };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(macs); i++) {
+		write_request(f, &(struct paper){ "alice", REALM, "wonder", true, false, false });
+		f->msg.present |= macs[i];
+		f->msg.bad |= macs[i];
+		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_BAD);
+		f->msg.integrity_off = 0;
+		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_BAD);
+	}
+}
+
+/* s.9.2.4: PASSWORD-ALGORITHM and PASSWORD-ALGORITHMS are not looked at unless the nonce says that they were
+ * offered; then they do not agree with what was offered, for that was nothing: 400. */
+static void test_password_algorithms(void **state)
+{
+	static const struct {
+		char features;
+		uint64_t present;
+		enum auth_verdict verdict;
+	} row[] = {
+		{ 'A', STUN_BIT(PASSWORD_ALGORITHM), AUTH_ACCEPT },
+		{ 'A', STUN_BIT(PASSWORD_ALGORITHMS) | STUN_BIT(PASSWORD_ALGORITHM), AUTH_ACCEPT },
+		{ 'g', STUN_BIT(PASSWORD_ALGORITHM), AUTH_BAD },
+		{ 'g', STUN_BIT(PASSWORD_ALGORITHMS), AUTH_BAD },
+		{ 'g', STUN_BIT(PASSWORD_ALGORITHMS) | STUN_BIT(PASSWORD_ALGORITHM), AUTH_BAD },
+		{ 'g', 0, AUTH_STALE },
+		{ 'Q', STUN_BIT(PASSWORD_ALGORITHM), AUTH_STALE }, /* the anonymity bit alone */
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		f->nonce[9] = row[i].features;
+		write_request(f, &(struct paper){ "alice", REALM, "wonder", true, false, false });
+		f->msg.present |= row[i].present;
+		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who),
+				 row[i].verdict);
+	}
+}
+
 /* The nonce is looked at last: only who knows the password learns that it is stale. */
 static void test_nonce_comes_last(void **state)
 {
@@ -298,6 +342,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_outcomes),
 		T(test_malformed_texts_are_400),
+		T(test_malformed_integrity_is_400),
+		T(test_password_algorithms),
 		T(test_nonce_comes_last),
 		T(test_ephemeral_credentials),
 		cmocka_unit_test_setup_teardown(test_without_a_secret_none_are_ephemeral, setup_users_only,

@@ -21,6 +21,7 @@ unit_programs = \
 	%D%/conf_cpus \
 	%D%/conf_hosts \
 	%D%/conf_live \
+	%D%/conf_opaque \
 	%D%/conf_parse \
 	%D%/conf_table \
 	%D%/conf_users \
@@ -51,6 +52,7 @@ unit_programs = \
 	%D%/relay_table \
 	%D%/stun_address \
 	%D%/stun_chan \
+	%D%/stun_classic \
 	%D%/stun_decode \
 	%D%/stun_decode_damage \
 	%D%/stun_decode_order \

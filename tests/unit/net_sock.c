@@ -1,4 +1,4 @@
-/* UDP sockets: whom a port is shared with, and the options of each kind. */
+/* Sockets: whom a port is shared with, and the options of each kind. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/udp.h>
@@ -231,6 +231,43 @@ static int lowest_free_fd(void)
 	return fd;
 }
 
+/* What the client had set before it connected; ECN's two bits are no part of it. */
+static void the_dscp_of_a_connection_is_told(void **state)
+{
+	static const char *const hosts[] = { "127.0.0.1", "::1" };
+	static const struct {
+		int set;
+		uint8_t told;
+	} row[] = { { 0, 0 }, { 0xB8, 0xB8 }, { 0x20, 0x20 }, { 0xFC, 0xFC }, { 0x03, 0 } };
+
+	(void)state;
+	for (size_t h = 0; h < ARRAY_LEN(hosts); h++)
+		for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+			struct addr a = at(hosts[h], 0);
+			bool v6 = a.family == ADDR_V6;
+			struct sockaddr_storage sa;
+			socklen_t len;
+			int fd = -1, client, got;
+
+			if (v6 && !have_ipv6())
+				continue;
+			assert_int_equal(net_sock_listen(&a, false, &fd), OK);
+			assert_int_equal(net_sock_name(fd, &a), OK);
+			len = addr_to_sa(&a, &sa);
+			client = socket(sa.ss_family, SOCK_STREAM, 0);
+			assert_int_equal(setsockopt(client, v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+						    v6 ? IPV6_TCLASS : IP_TOS, &row[i].set, sizeof row[i].set),
+					 0);
+			assert_int_equal(connect(client, (struct sockaddr *)&sa, len), 0);
+			got = accept(fd, NULL, NULL);
+			assert_true(got >= 0);
+			assert_int_equal(net_sock_dscp(got, v6), row[i].told);
+			close(got);
+			close(client);
+			net_sock_close(&fd);
+		}
+}
+
 static void failures_leave_nothing_open(void **state)
 {
 	const struct addr nowhere = at("192.0.2.1", 0), any = at("127.0.0.1", 0);
@@ -264,6 +301,7 @@ int main(void)
 		cmocka_unit_test(each_kind_has_its_options),
 		cmocka_unit_test(buffers_and_gro_are_as_asked),
 		cmocka_unit_test(df_is_set_while_asked_and_errors_are_told_afterwards),
+		cmocka_unit_test(the_dscp_of_a_connection_is_told),
 		cmocka_unit_test(failures_leave_nothing_open),
 	};
 

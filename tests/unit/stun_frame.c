@@ -63,7 +63,7 @@ static void stream_init(struct stream *s)
 }
 
 /* From memory of exactly that size, so that a sanitizer sees a look behind it. */
-static enum stun_frame next(const uint8_t *p, size_t len, bool wide, size_t *len_msg, size_t *len_all)
+static enum stun_frame next(const uint8_t *p, size_t len, size_t *len_msg, size_t *len_all)
 {
 	uint8_t *exact = malloc(len ? len : 1);
 	enum stun_frame f;
@@ -71,7 +71,7 @@ static enum stun_frame next(const uint8_t *p, size_t len, bool wide, size_t *len
 	assert_non_null(exact);
 	if (len)
 		memcpy(exact, p, len);
-	f = stun_frame_next(exact, len, wide, len_msg, len_all);
+	f = stun_frame_next(exact, len, len_msg, len_all);
 	free(exact);
 	return f;
 }
@@ -82,7 +82,7 @@ static size_t take(const struct stream *s, size_t from, size_t to, size_t *i)
 	size_t len_msg, len_all;
 
 	for (;;) {
-		enum stun_frame f = next(s->bytes + from, to - from, false, &len_msg, &len_all);
+		enum stun_frame f = next(s->bytes + from, to - from, &len_msg, &len_all);
 
 		assert_int_not_equal(f, STUN_FRAME_BAD);
 		if (f == STUN_FRAME_MORE)
@@ -151,9 +151,9 @@ static void channel_data_is_whole_with_its_padding(void **state)
 
 		bytes[3] = n;
 		for (size_t have = 0; have < padded; have++)
-			assert_int_equal(next(bytes, have, false, &len_msg, &len_all), STUN_FRAME_MORE);
+			assert_int_equal(next(bytes, have, &len_msg, &len_all), STUN_FRAME_MORE);
 		for (size_t have = padded; have <= sizeof bytes; have++) {
-			assert_int_equal(next(bytes, have, false, &len_msg, &len_all), STUN_FRAME_WHOLE);
+			assert_int_equal(next(bytes, have, &len_msg, &len_all), STUN_FRAME_WHOLE);
 			assert_int_equal(len_msg, 4 + n);
 			assert_int_equal(len_all, padded);
 		}
@@ -182,8 +182,8 @@ static void the_largest_fit_the_bound(void **state)
 		put(&w, row[i].type, row[i].len);
 		assert_int_equal(wr_len(&w), row[i].len_all);
 		assert_true(wr_len(&w) <= STUN_FRAME_MAX);
-		assert_int_equal(next(bytes, wr_len(&w) - 1, false, &len_msg, &len_all), STUN_FRAME_MORE);
-		assert_int_equal(next(bytes, wr_len(&w), false, &len_msg, &len_all), STUN_FRAME_WHOLE);
+		assert_int_equal(next(bytes, wr_len(&w) - 1, &len_msg, &len_all), STUN_FRAME_MORE);
+		assert_int_equal(next(bytes, wr_len(&w), &len_msg, &len_all), STUN_FRAME_WHOLE);
 		assert_int_equal(len_msg, row[i].len_msg);
 		assert_int_equal(len_all, row[i].len_all);
 	}
@@ -213,61 +213,62 @@ static void lies_are_seen_early(void **state)
 		for (size_t n = 1; n <= sizeof row[i].p; n++) {
 			enum stun_frame want = n <= row[i].more ? STUN_FRAME_MORE : STUN_FRAME_BAD;
 
-			if (next(row[i].p, n, false, &len_msg, &len_all) != want)
+			if (next(row[i].p, n, &len_msg, &len_all) != want)
 				fail_msg("%s, the first %zu bytes", row[i].why, n);
 		}
 }
 
+/* Below 0x40 a message, from there on data, whoever may want it. */
 static void the_first_byte_decides(void **state)
 {
+	uint8_t p[20] = { 0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42 };
 	size_t len_msg, len_all;
 
 	(void)state;
 	for (unsigned first = 0; first < 256; first++) {
-		uint8_t p = (uint8_t)first;
-		bool message = first <= 3;
-		bool channel = first >= 0x40 && first <= 0x4F, wide = first >= 0x40 && first <= 0x7F;
-
-		assert_int_equal(next(&p, 1, false, &len_msg, &len_all),
-				 message || channel ? STUN_FRAME_MORE : STUN_FRAME_BAD);
-		assert_int_equal(next(&p, 1, true, &len_msg, &len_all),
-				 message || wide ? STUN_FRAME_MORE : STUN_FRAME_BAD);
+		p[0] = (uint8_t)first;
+		assert_int_equal(next(p, 1, &len_msg, &len_all), STUN_FRAME_MORE);
+		assert_int_equal(next(p, sizeof p, &len_msg, &len_all), STUN_FRAME_WHOLE);
+		assert_int_equal(len_all, first < 0x40 ? sizeof p : 4);
 	}
-	assert_int_equal(next(NULL, 0, false, &len_msg, &len_all), STUN_FRAME_MORE);
-	assert_int_equal(next(NULL, 0, true, &len_msg, &len_all), STUN_FRAME_MORE);
+	assert_int_equal(next(NULL, 0, &len_msg, &len_all), STUN_FRAME_MORE);
 }
 
-static void wide_channel_numbers_where_they_are_allowed(void **state)
+/* RFC 8656 s.12.6: data with such a number is to be dropped, and what follows it is not. */
+static void reserved_channel_numbers_are_cut_out(void **state)
 {
-	static const uint8_t p[8] = { 0x7F, 0xFE, 0, 2, 'h', 'i' };
+	static const uint8_t lead[] = { 0x50, 0x7F, 0x80, 0xFF };
 	size_t len_msg, len_all;
 
 	(void)state;
-	assert_int_equal(next(p, sizeof p, false, &len_msg, &len_all), STUN_FRAME_BAD);
-	assert_int_equal(next(p, sizeof p, true, &len_msg, &len_all), STUN_FRAME_WHOLE);
-	assert_int_equal(len_msg, 6);
-	assert_int_equal(len_all, 8);
+	for (size_t i = 0; i < ARRAY_LEN(lead); i++) {
+		const uint8_t p[8] = { lead[i], 0xFE, 0, 2, 'h', 'i' };
+
+		assert_int_equal(next(p, sizeof p, &len_msg, &len_all), STUN_FRAME_WHOLE);
+		assert_int_equal(len_msg, 6);
+		assert_int_equal(len_all, 8);
+	}
 }
 
-/* Other protocols. What begins with a letter from @ to O looks like the long data of a channel: it is
- * for whoever knows that no channel can be bound yet to say no. */
+/* Other protocols. What begins with a letter looks like the long data of a channel: it is for whoever knows
+ * that no channel can be bound yet to say no. */
 static void others_that_come_by(void **state)
 {
 	static const struct {
 		struct str said;
 		enum stun_frame f;
 	} row[] = {
-		{ STR_LIT("SSH-2.0-OpenSSH_9.6\r\n"), STUN_FRAME_BAD },
+		{ STR_LIT("SSH-2.0-OpenSSH_9.6\r\n"), STUN_FRAME_MORE },
 		{ STR_LIT("\x16\x03\x01\x02\0\1\0\1\xFC\x03\x03"), STUN_FRAME_BAD }, /* TLS */
-		{ STR_LIT("\x15\x03\x01\0\2\2\x46"), STUN_FRAME_BAD },
-		{ STR_LIT("\x80\x2E\1\3\1"), STUN_FRAME_BAD }, /* SSL 2 */
-		{ STR_LIT("PROXY TCP4 192.0.2.7"), STUN_FRAME_BAD },
+		{ STR_LIT("\x15\x03\x01\0\2\2\x46"), STUN_FRAME_MORE },
+		{ STR_LIT("\x80\x2E\1\3\1"), STUN_FRAME_MORE }, /* SSL 2 */
+		{ STR_LIT("PROXY TCP4 192.0.2.7"), STUN_FRAME_MORE },
 		{ STR_LIT("\r\n\r\n\0\r\nQUIT\n"), STUN_FRAME_BAD },
-		{ STR_LIT("PRI * HTTP/2.0\r\n"), STUN_FRAME_BAD },
-		{ STR_LIT("POST / HTTP/1.1\r\n"), STUN_FRAME_BAD },
+		{ STR_LIT("PRI * HTTP/2.0\r\n"), STUN_FRAME_MORE },
+		{ STR_LIT("POST / HTTP/1.1\r\n"), STUN_FRAME_MORE },
 		{ STR_LIT("\n\n\n\n\n\n\n\n"), STUN_FRAME_BAD },
-		{ STR_LIT("\xFF\xFF\xFF\xFF"), STUN_FRAME_BAD },
-		{ STR_LIT("\x05\1\0"), STUN_FRAME_BAD }, /* SOCKS */
+		{ STR_LIT("\xFF\xFF\xFF\xFF"), STUN_FRAME_MORE },
+		{ STR_LIT("\x05\1\0"), STUN_FRAME_MORE }, /* SOCKS */
 		{ STR_LIT("\3\0\0\x13\x0E\xE0\0\0"), STUN_FRAME_BAD }, /* RDP */
 		{ STR_LIT("GET / HTTP/1.1\r\n"), STUN_FRAME_MORE },
 		{ STR_LIT("HEAD / HTTP/1.1\r\n"), STUN_FRAME_MORE },
@@ -278,7 +279,7 @@ static void others_that_come_by(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		const uint8_t *p = (const uint8_t *)row[i].said.p;
 
-		if (next(p, row[i].said.len, false, &len_msg, &len_all) != row[i].f)
+		if (next(p, row[i].said.len, &len_msg, &len_all) != row[i].f)
 			fail_msg("row %zu", i);
 	}
 }
@@ -293,7 +294,7 @@ int main(void)
 		cmocka_unit_test(the_largest_fit_the_bound),
 		cmocka_unit_test(lies_are_seen_early),
 		cmocka_unit_test(the_first_byte_decides),
-		cmocka_unit_test(wide_channel_numbers_where_they_are_allowed),
+		cmocka_unit_test(reserved_channel_numbers_are_cut_out),
 		cmocka_unit_test(others_that_come_by),
 	};
 

@@ -85,7 +85,7 @@ static void test_nonces_differ(void **state)
 	assert_memory_not_equal(c.nonce, d.nonce, c.nonce_len);
 }
 
-/* The known user is told in words. */
+/* The known user is told in words, and whoever has shown that an address is his. */
 static void test_phrases(void **state)
 {
 	struct world *w = *state;
@@ -94,6 +94,11 @@ static void test_phrases(void **state)
 	assert_int_equal(world_refresh(w, &c, 1), 437);
 	assert_true(str_eq(w->ans.error_reason, stun_error_text(437)));
 	assert_true(w->ans.error_reason.len > 5);
+	for (w->transport = TURN_TCP; w->transport <= TURN_DTLS; w->transport++) {
+		world_begin(w, STUN_REQUEST, STUN_ALLOCATE);
+		assert_int_equal(world_ask_plain(w, &c), 401);
+		assert_true(str_eq(w->ans.error_reason, stun_error_text(401)));
+	}
 }
 
 /* RFC 8489 s.14.7: FINGERPRINT for who uses it. */

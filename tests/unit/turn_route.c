@@ -43,15 +43,19 @@ static enum turn_route send_built(struct world *w, const struct world_client *c)
 static void test_send_indication(void **state)
 {
 	static const struct {
-		bool peer, data, odd_peer, odd_fragment, unknown;
+		bool peer, data, odd_peer, odd_fragment;
+		uint16_t unknown; /* type of one more; 0: none */
 		enum turn_route route;
 	} row[] = {
-		{ true, true, false, false, false, TURN_ROUTE_OK },
-		{ true, false, false, false, false, TURN_ROUTE_INVALID },
-		{ false, true, false, false, false, TURN_ROUTE_INVALID },
-		{ false, true, true, false, false, TURN_ROUTE_INVALID },
-		{ true, true, false, true, false, TURN_ROUTE_INVALID },
-		{ true, true, false, false, true, TURN_ROUTE_INVALID },
+		{ true, true, false, false, 0, TURN_ROUTE_OK },
+		{ true, false, false, false, 0, TURN_ROUTE_INVALID },
+		{ false, true, false, false, 0, TURN_ROUTE_INVALID },
+		{ false, true, true, false, 0, TURN_ROUTE_INVALID },
+		{ true, true, false, true, 0, TURN_ROUTE_INVALID },
+		{ true, true, false, false, 0x7FFF, TURN_ROUTE_INVALID },
+		{ true, true, false, false, 0xFFFF, TURN_ROUTE_OK },
+		/* known to the codec, not served */
+		{ true, true, false, false, STUN_T_CHANGE_REQUEST, TURN_ROUTE_INVALID },
 	};
 	static const uint8_t odd[8] = { 0, 9 };
 	struct world *w = *state;
@@ -70,7 +74,7 @@ static void test_send_indication(void **state)
 			if (row[i].odd_fragment)
 				stun_add(&w->req, STUN_T_DONT_FRAGMENT, "1234", 4);
 			if (row[i].unknown)
-				stun_add(&w->req, 0x7FFF, NULL, 0);
+				stun_add(&w->req, row[i].unknown, NULL, 0);
 			assert_int_equal(send_built(w, &c), row[i].route);
 			if (row[i].route != TURN_ROUTE_OK)
 				continue;
