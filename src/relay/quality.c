@@ -219,11 +219,16 @@ void relay_quality_see(struct relay_quality *q, enum relay_quality_leg leg, cons
 void relay_quality_report(const struct relay_quality *q, enum relay_quality_leg leg, tick now,
 			  struct relay_quality_report *out)
 {
+	tick newest = 0;
+
 	*out = (struct relay_quality_report){ .is_rtp = q->received[leg] > 0,
 					      .has_rtt = q->n_rtts[leg] > 0,
 					      .received = q->received[leg],
 					      .lost = q->lost[leg],
 					      .rtt_ms = q->rtt_ms[leg] };
+	for (size_t i = 0; i < RELAY_QUALITY_STREAMS; i++)
+		if (is_believed(&q->stream[leg][i]) && newest < q->stream[leg][i].last_at)
+			newest = q->stream[leg][i].last_at;
 	for (size_t i = 0; i < RELAY_QUALITY_STREAMS; i++) {
 		const struct relay_quality_stream *s = &q->stream[leg][i];
 		uint32_t us;
@@ -233,9 +238,9 @@ void relay_quality_report(const struct relay_quality *q, enum relay_quality_leg 
 		out->is_rtp = true;
 		out->received += s->received;
 		out->lost += lost(s);
-		if (now - s->last_at > RECENT_MS)
+		out->n_streams += now - s->last_at <= RECENT_MS;
+		if (newest - s->last_at > RECENT_MS) /* over before the others: no more to be helped */
 			continue;
-		out->n_streams++;
 		us = s->rate_hz ? (uint32_t)((uint64_t)s->jitter_16ts * 1000000 / 16 / s->rate_hz) : 0;
 		out->jitter_us = us > out->jitter_us ? us : out->jitter_us;
 	}

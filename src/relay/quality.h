@@ -54,7 +54,7 @@ struct relay_quality_report {
 	bool is_rtp;	    /* some stream was believed: the numbers mean something */
 	bool has_rtt;
 	uint64_t received, lost; /* packets */
-	uint32_t jitter_us;	 /* of the worst stream that was heard in the last 5 s */
+	uint32_t jitter_us;	 /* of the worst stream among those that were heard last */
 	uint32_t rtt_ms;	 /* from the relay to that end and back */
 	unsigned n_streams;	 /* heard in the last 5 s */
 };
