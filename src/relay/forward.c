@@ -114,12 +114,25 @@ void relay_forward_datagram(struct relay *r, const struct relay_listener *via,
 	append(r, &o, iov, 1);
 }
 
+/* What passes is looked at by its first byte, and only RTP and STUN any further. The memory is asked for
+ * once in a session's life. */
+static void look_at(struct relay *r, struct relay_session *s, enum relay_quality_leg leg, const uint8_t *p,
+		    size_t len)
+{
+	if (!r->rtp_quality || !len || !relay_quality_wants(p[0]))
+		return;
+	if (!s->quality && !(s->quality = slab_alloc(&r->qualities_slab)))
+		return;
+	relay_quality_see(s->quality, leg, p, len, r->env.now);
+}
+
 static void to_peer(struct relay_from *c, const struct turn_to_peer *p)
 {
 	struct relay *r = c->r;
 	const struct relay_endpoint *ep = c->s->ep[turn_leg_of(&p->to)];
 	const struct iovec iov = { (void *)p->data.p, p->data.len };
 
+	look_at(r, c->s, RELAY_LEG_CLIENT, (const uint8_t *)p->data.p, p->data.len);
 	/* design: our own addresses are open for relayed ports, never for another service */
 	if (p->own && !relay_ports_live(r->shared->ports, &p->to)) {
 		c->s->turn.dropped++;
@@ -337,6 +350,7 @@ static void to_client(struct to_client *c, const uint8_t *p, size_t len)
 	struct iovec iov[3];
 	uint8_t *header = c->headers[c->n_headers];
 
+	look_at(c->r, s, RELAY_LEG_PEER, p, len);
 	if (!within_rate(c->r, s, &s->turn.down, len))
 		return;
 	if (c->channel) {

@@ -18,6 +18,8 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/pipe.h \
 	%D%/port.c \
 	%D%/port.h \
+	%D%/quality.c \
+	%D%/quality.h \
 	%D%/quota.c \
 	%D%/quota.h \
 	%D%/relay.c \

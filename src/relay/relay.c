@@ -167,10 +167,12 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	r->loop = loop;
 	r->lg = lg;
 	r->wide_channels = shared->conf->rfc5766_channel_numbers;
+	r->rtp_quality = shared->conf->rtp_quality;
 	rng_init(&r->rng);
 	turn_pools_init(&r->pools);
 	slab_init(&r->sessions_slab, sizeof(struct relay_session));
 	slab_init(&r->endpoints_slab, sizeof(struct relay_endpoint));
+	slab_init(&r->qualities_slab, sizeof(struct relay_quality));
 	list_init(&r->sessions);
 	list_init(&r->dead);
 	wheel_init(&r->wheel, tick_now(), &r->env);
@@ -214,6 +216,7 @@ void relay_free(struct relay *r)
 	turn_pools_fini(&r->pools);
 	slab_fini(&r->sessions_slab);
 	slab_fini(&r->endpoints_slab);
+	slab_fini(&r->qualities_slab);
 	net_rx_batch_free(r->rx);
 	net_rx_batch_free(r->rx_peers);
 	net_fan_free(r->fan);

@@ -10,6 +10,7 @@
 #include "net/stream.h"
 #include "net/udp.h"
 #include "relay/port.h"
+#include "relay/quality.h"
 #include "relay/quota.h"
 #include "relay/table.h"
 #include "turn/route.h"
@@ -73,6 +74,7 @@ struct relay_session {
 	bool in_fan;	     /* data for the client waits in relay.fan */
 	const char *refused; /* why it was not opened, for the log; NULL: it was */
 	uint64_t id;	     /* never used twice while this process lives */
+	struct relay_quality *quality; /* from the first RTP or STUN payload on; NULL: none yet */
 };
 
 struct relay {
@@ -83,7 +85,7 @@ struct relay {
 	struct counters cnt;
 	struct turn_env env;
 	struct turn_pools pools;
-	struct slab sessions_slab, endpoints_slab;
+	struct slab sessions_slab, endpoints_slab, qualities_slab;
 	struct wheel wheel;
 	struct rng rng;
 	struct auth_nonce *nonce;
@@ -111,6 +113,7 @@ struct relay {
 	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
 	bool gso_told;	     /* that segmented sends are given up */
 	bool wide_channels;  /* rfc5766-channel-numbers */
+	bool rtp_quality;    /* rtp-quality */
 	uint64_t next_id;
 	size_t next_ip;	      /* where the next search for a relay address starts */
 	unsigned denied_told; /* a bit for each turn_policy that was logged */

@@ -145,6 +145,25 @@ void relay_session_leg_closed(void *arg, struct turn_session *t, enum turn_leg_i
 	s->ep[leg] = NULL;
 }
 
+/* Of a leg that carried RTP; what is not known is left out. */
+static void add_quality(struct log_text *t, const struct relay_session *s, enum relay_quality_leg leg, tick now)
+{
+	static const char *const keys[RELAY_N_LEGS][4] = {
+		[RELAY_LEG_CLIENT] = { "client_rtp", "client_lost", "client_jitter_ms", "client_rtt_ms" },
+		[RELAY_LEG_PEER] = { "peer_rtp", "peer_lost", "peer_jitter_ms", "peer_rtt_ms" },
+	};
+	struct relay_quality_report q;
+
+	relay_quality_report(s->quality, leg, now, &q);
+	if (q.is_rtp) {
+		log_text_number(t, keys[leg][0], q.received);
+		log_text_number(t, keys[leg][1], q.lost);
+		log_text_number(t, keys[leg][2], (q.jitter_us + 500) / 1000);
+	}
+	if (q.has_rtt)
+		log_text_number(t, keys[leg][3], q.rtt_ms);
+}
+
 static void log_end(struct relay *r, const struct relay_session *s, enum turn_end why)
 {
 	const struct turn_session *turn = &s->turn;
@@ -160,6 +179,8 @@ static void log_end(struct relay *r, const struct relay_session *s, enum turn_en
 	log_text_number(&t, "tx_packets", turn->tx.packets);
 	log_text_number(&t, "tx_bytes", turn->tx.bytes);
 	log_text_number(&t, "dropped", turn->dropped);
+	for (int leg = 0; s->quality && leg < RELAY_N_LEGS; leg++)
+		add_quality(&t, s, (enum relay_quality_leg)leg, r->env.now);
 	log_put(r->lg, LOG_INFO_, &t);
 }
 
@@ -188,6 +209,7 @@ void relay_session_reap(struct relay *r)
 		struct relay_session *s = list_entry(r->dead.next, struct relay_session, all);
 
 		list_del(&s->all);
+		slab_free(&r->qualities_slab, s->quality);
 		slab_free(&r->sessions_slab, s);
 	}
 }

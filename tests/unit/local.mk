@@ -48,6 +48,7 @@ unit_programs = \
 	%D%/relay_forward \
 	%D%/relay_forward_drop \
 	%D%/relay_port \
+	%D%/relay_quality \
 	%D%/relay_quota \
 	%D%/relay_table \
 	%D%/stun_address \
