@@ -408,6 +408,7 @@ static void to_client_with_others(struct relay *r, struct relay_session *s,
 					 rx->tos };
 	uint8_t header[STUN_CHAN_HEADER_LEN];
 
+	look_at(r, s, RELAY_LEG_PEER, rx->buf, rx->len);
 	if (!within_rate(r, s, &s->turn.down, rx->len))
 		return;
 	stun_chan_header(header, channel, (uint16_t)rx->len);
