@@ -12,6 +12,7 @@
 #include "relay/handoff.h"
 #include "relay/splice.h"
 #include "relay/web.h"
+#include "stun/chan.h"
 #include "stun/demux.h"
 #include "stun/frame.h"
 
@@ -322,14 +323,14 @@ static bool talk(struct relay_conn *c, const uint8_t *p, size_t n)
 static enum stun_frame next_frame(const struct relay_conn *c, const uint8_t *p, size_t n,
 				  size_t *len, size_t *all)
 {
-	enum stun_kind kind = stun_demux(p[0], c->relay->wide_channels);
+	bool message = stun_demux(p[0], false) == STUN_KIND_MSG, data = p[0] >= STUN_CHAN_MIN >> 8;
 	struct rd r = rd_init(p, n);
 	uint16_t length;
 
 	rd_u16(&r);
 	length = rd_u16(&r);
-	if (!c->had_session && kind != STUN_KIND_MSG &&
-	    (kind == STUN_KIND_CHANNEL ? length >= LETTERS : rd_u32(&r) != STUN_COOKIE))
+	if (!c->had_session && !message &&
+	    (data ? length >= LETTERS : rd_u32(&r) != STUN_COOKIE))
 		return STUN_FRAME_BAD;
 	return stun_frame_next(p, n, len, all);
 }

@@ -267,6 +267,8 @@ def nobodys_channel_data(t):
         for data in (b"", b"x", bytes(100), bytes(1200)):
             c.send_channel(0x4000, data)
             c.send_channel(0x4FFF, data)
+            c.send_channel(0x5000, data)
+            c.send_channel(0x7FFF, data)
         c.send(lab.PEER, 9, b"no allocation either")
         alive(c, "ChannelData without an allocation")
         c.allocate()
