@@ -10,15 +10,37 @@ enum {
 	DROPS_LEN = N_RELAY_DROP * 26, /* the longest word, "=", ten digits and a space */
 };
 
-static void remember(struct relay_peers *p, const struct addr *peer)
+/* Room for one more; most sessions have one peer or two. */
+static bool grow(struct relay_session *s)
 {
-	for (size_t i = 0; i < p->n; i++)
+	struct relay_peers *p = s->peers;
+	size_t cap = p ? p->cap * 2u : 2;
+
+	if (cap > RELAY_RECORD_PEERS)
+		return false;
+	p = realloc(p, sizeof *p + cap * sizeof p->ip[0]);
+	if (!p)
+		return false;
+	if (!s->peers)
+		*p = (struct relay_peers){ 0 };
+	p->cap = (uint8_t)cap;
+	s->peers = p;
+	return true;
+}
+
+static void remember(struct relay_session *s, const struct addr *peer)
+{
+	struct relay_peers *p = s->peers;
+
+	for (size_t i = 0; p && i < p->n; i++)
 		if (addr_ip_eq(&p->ip[i], peer))
 			return;
-	if (p->n == RELAY_RECORD_PEERS) {
-		p->more = true;
+	if ((!p || p->n == p->cap) && !grow(s)) {
+		if (p)
+			p->more = true;
 		return;
 	}
+	p = s->peers;
 	p->ip[p->n] = *peer;
 	p->ip[p->n++].port = 0;
 }
@@ -31,11 +53,9 @@ void relay_record_peers(struct relay_session *s, const struct stun_msg *req)
 	if (req->method != STUN_CREATE_PERMISSION && req->method != STUN_CHANNEL_BIND &&
 	    req->method != STUN_CONNECT)
 		return;
-	if (!s->peers)
-		s->peers = calloc(1, sizeof *s->peers);
-	while (s->peers && stun_peer_next(req, &off, &peer))
+	while (stun_peer_next(req, &off, &peer))
 		if (peer.family != ADDR_NONE)
-			remember(s->peers, &peer);
+			remember(s, &peer);
 }
 
 /* Adds a word to a list with commas; what does not fit is left out. */

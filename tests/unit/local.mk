@@ -48,6 +48,7 @@ unit_programs = \
 	%D%/relay_park \
 	%D%/relay_port \
 	%D%/relay_quota \
+	%D%/relay_share \
 	%D%/relay_table \
 	%D%/stun_address \
 	%D%/stun_chan \

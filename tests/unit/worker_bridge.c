@@ -458,9 +458,22 @@ static void secrets_of_the_databases_reach_the_workers(void **state)
 		assert_true(tick_now() < end);
 		usleep(10000);
 	}
+	assert_int_equal(worker_bridge_withdraw(s->bridge, STR_LIT("south")), OK);
+	assert_int_equal(worker_bridge_withdraw(s->bridge, STR_LIT("north")), OK);
+	while (guest_ask(&g, STUN_REFRESH) != 437) { /* what it opened ends with it */
+		assert_true(tick_now() < end);
+		usleep(10000);
+	}
+	assert_int_equal(guest_ask(&g, STUN_ALLOCATE), 0);
+	assert_int_equal(worker_bridge_revoke(s->bridge, STR_LIT("test"), STR_LIT("carol")), OK);
+	while (guest_ask(&g, STUN_REFRESH) != 437) {
+		assert_true(tick_now() < end);
+		usleep(10000);
+	}
 	guest_close(&g);
 	server_free(s);
-	assert_int_equal(the.n_records, 1);
+	assert_int_equal(the.n_records, 2);
+	assert_string_equal(the.reason, "withdrawn");
 }
 
 int main(void)
