@@ -105,9 +105,9 @@ static enum auth_verdict check_static(const struct auth_env *env, const struct s
 	return accept_key(who, user->key, req->username, 0);
 }
 
-uint64_t auth_check_digest(const struct auth_env *env, struct str secret)
+uint64_t auth_check_digest(const uint64_t key[2], struct str secret)
 {
-	uint64_t d = addr_siphash(env->digest_key, secret.p, secret.len);
+	uint64_t d = addr_siphash(key, secret.p, secret.len);
 
 	return d ? d : 1;
 }
@@ -148,7 +148,7 @@ static enum auth_verdict try_secrets(const struct auth_env *env, const struct st
 				return AUTH_FAIL;
 			if (!integrity_ok(env, req, who->key))
 				continue;
-			who->secret = auth_check_digest(env, s->list[k][i]);
+			who->secret = auth_check_digest(env->digest_key, s->list[k][i]);
 			return AUTH_ACCEPT;
 		}
 	return reject(who, AUTH_WHY_INTEGRITY);

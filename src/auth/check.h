@@ -66,8 +66,9 @@ struct auth_given {
 	uint8_t key[AUTH_KEY_LEN]; /* wiped by whoever holds it */
 };
 
-/* A secret of time-limited credentials without the secret: to find the sessions that it opened. Never 0. */
-uint64_t auth_check_digest(const struct auth_env *env, struct str secret);
+/* A secret of time-limited credentials without the secret, under auth_env.digest_key: to find the sessions
+ * that it opened. Never 0. */
+uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
 
 /*
  * Judges one request from `client`, in the order of RFC 8489 s.9.2.4. `known` is NULL, or the

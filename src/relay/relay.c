@@ -196,7 +196,7 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	return OK;
 }
 
-void relay_free(struct relay *r)
+void relay_end(struct relay *r)
 {
 	if (!r)
 		return;
@@ -211,6 +211,13 @@ void relay_free(struct relay *r)
 	relay_session_reap(r);
 	relay_usage_free(r);
 	relay_park_free(r);
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	relay_end(r);
 	relay_splices_free(r);
 	relay_table_fini(&r->table);
 	turn_pools_fini(&r->pools);

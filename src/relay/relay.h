@@ -168,6 +168,9 @@ static inline const char *relay_addr_print(const struct relay *r, const struct a
 	return addr_print_masked(a, (enum addr_mask)r->shared->conf->log_ip, buf);
 }
 
+/* Ends all sessions and connections; what is to be told of them is told. Then only relay_free(). */
+void relay_end(struct relay *r);
+
 /* Ends all sessions and frees everything but the listeners' descriptors. */
 void relay_free(struct relay *r);
 

@@ -325,7 +325,7 @@ static void test_secrets_of_the_databases_count_too(void **state)
 
 		assert_int_equal(judge_guest(f, "1700000060:carol", row[i].secret, NULL), row[i].verdict);
 		assert_int_equal(f->who.secret, row[i].verdict == AUTH_ACCEPT ?
-							auth_check_digest(&f->w->env.auth, secret) : 0);
+							auth_check_digest(f->w->env.auth.digest_key, secret) : 0);
 	}
 	f->w->env.auth.live = NULL; /* withdrawn */
 	conf_live_drop(l);
