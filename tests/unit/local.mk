@@ -71,6 +71,7 @@ unit_programs = \
 	%D%/turn_session \
 	%D%/turn_sim \
 	%D%/turn_tcp \
+	%D%/worker_board \
 	%D%/worker_pool \
 	%D%/worker_renew
 
