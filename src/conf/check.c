@@ -34,6 +34,20 @@ static void check_auth(struct conf_reader *r)
 			  "user=NAME:PASSWORD (or no-auth, to let everybody, or stun-only)");
 }
 
+/* As coturn means it, it counts what max-bps promises. */
+static void check_capacity(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	int at = r->at[CONF_ROW_bps_capacity];
+
+	if (c->bps_capacity && !c->max_bps)
+		conf_reader_error(r, at, "bps-capacity",
+				  "counts the max-bps of each session: add max-bps=BYTES");
+	else if (c->bps_capacity && c->bps_capacity < c->max_bps)
+		conf_reader_error(r, at, "bps-capacity",
+				  "is below max-bps, so that nobody could relay");
+}
+
 static void check_separator(struct conf_reader *r)
 {
 	const char *s = r->conf->rest_api_separator;
@@ -124,6 +138,7 @@ void conf_check(struct conf_reader *r)
 	struct conf *c = r->conf;
 
 	check_ports(r);
+	check_capacity(r);
 	check_separator(r);
 	check_log(r);
 	check_workers(r);

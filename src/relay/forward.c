@@ -5,6 +5,7 @@
 #include "relay/conn.h"
 #include "relay/dtls.h"
 #include "relay/relay.h"
+#include "relay/share.h"
 #include "stun/chan.h"
 #include "stun/demux.h"
 
@@ -34,13 +35,14 @@ static void count_drop(struct relay *r, struct relay_session *s, enum turn_route
 	}
 }
 
-/* max-bps: a second's worth at once, but always room for the largest datagram. */
+/* max-bps: a second's worth at once, but always room for the largest datagram; and user-max-bps. */
 static bool within_rate(struct relay *r, struct relay_session *s, struct bucket *b,
 			size_t bytes)
 {
-	uint64_t rate = (uint64_t)r->shared->conf->max_bps;
+	uint64_t rate = s->turn.max_bps;
 
-	if (rate == 0 || bucket_take(b, bytes, rate, turn_session_burst(rate), r->env.now))
+	if ((!s->user_bps || relay_share_take(r, s, b == &s->turn.up, bytes)) &&
+	    (rate == 0 || bucket_take(b, bytes, rate, turn_session_burst(rate), r->env.now)))
 		return true;
 	s->turn.dropped++;
 	count(&r->cnt, drop_bandwidth);

@@ -45,6 +45,7 @@ unit_programs = \
 	%D%/relay_crowd \
 	%D%/relay_forward \
 	%D%/relay_forward_drop \
+	%D%/relay_park \
 	%D%/relay_port \
 	%D%/relay_quota \
 	%D%/relay_table \
@@ -71,6 +72,7 @@ unit_programs = \
 	%D%/turn_session \
 	%D%/turn_sim \
 	%D%/turn_tcp \
+	%D%/worker_board \
 	%D%/worker_pool \
 	%D%/worker_renew
 
