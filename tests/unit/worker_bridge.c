@@ -18,8 +18,7 @@
 	"realm=test\n"             \
 	"user=local:secret\n"      \
 	"allow-loopback-peers\n"   \
-	"relay-threads=2\n"        \
-	"redis-userdb=ip=127.0.0.1\n"
+	"relay-threads=2\n"
 
 enum { CHANNEL = 0x4000 };
 
@@ -257,6 +256,7 @@ static struct server *server_new(void)
 	struct server *s = calloc(1, sizeof *s);
 
 	s->conf = said_load(&s->said, CONF);
+	s->conf->redis_userdb = strdup("pretended"); /* whether this build has Redis or not */
 	assert_int_equal(log_start(&s->log, &quiet), OK);
 	s->conf->udp_listeners[0].port = free_port(&s->conf->udp_listeners[0]);
 	s->conf->stream_listeners[0].port = s->conf->udp_listeners[0].port;
