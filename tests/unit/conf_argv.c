@@ -72,14 +72,13 @@ static void stale_nonce_takes_a_number_if_one_follows(void **state)
 static void legacy_options_take_their_values_along(void **state)
 {
 	struct said s;
-	struct conf *c = LOAD(&s, "--ec-curve-name", "P-256", "-K", "-O", "ip=192.0.2.1",
+	struct conf *c = LOAD(&s, "--ec-curve-name", "P-256", "-K",
 			      "--cli-password=p", "--no-cli", "-A", "keep", "-v");
 
 	(void)state;
 	assert_true(c->verbose);
 	said_expect(s.warnings, "command line: ec-curve-name: ignored");
 	said_expect(s.warnings, "command line: keep-address-family");
-	said_expect(s.warnings, "command line: redis-statsdb");
 	said_expect(s.warnings, "command line: no-cli: ignored");
 	conf_drop(c);
 }
@@ -106,7 +105,7 @@ static void wrong_words_are_listed(void **state)
 		{ { "--verbose=perhaps" }, "command line: verbose: 'perhaps' is neither" },
 		{ { "--help=1" }, "command line: unknown option '--help'" },
 		{ { "--server-relay" }, "command line: server-relay: it would" },
-		{ { "-e", "password=x" }, "command line: psql-userdb: not available" },
+		{ { "-M", "password=x" }, "command line: mysql-userdb: " },
 		{ { "-p", "99999" }, "command line: listening-port: 99999 is above 65535" },
 		{ { "-c", "/dev/null" }, "command line: -n contradicts -c" },
 	};
@@ -140,8 +139,6 @@ static void secrets_do_not_stay_in_argv(void **state)
 				      "--stateless-nonce-secret=hunter2",
 				      "--cli-password",
 				      "hunter2",
-				      "-O",
-				      "password=hunter2",
 				      "--realm=shown",
 				      NULL };
 	struct said s = { 0 };
@@ -154,7 +151,7 @@ static void secrets_do_not_stay_in_argv(void **state)
 	for (int i = 0; i < w.n; i++)
 		assert_null(strstr(w.v[i], "hunter2"));
 	assert_string_equal(w.v[5], "--user=xxxxxxxxxx");
-	assert_string_equal(w.v[13], "--realm=shown");
+	assert_string_equal(w.v[11], "--realm=shown");
 	assert_non_null(conf_user_find(c, STR_LIT("bob")));
 	assert_non_null(conf_user_find(c, STR_LIT("cy")));
 	assert_int_equal(c->n_secrets, 1);

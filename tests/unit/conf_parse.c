@@ -224,8 +224,8 @@ static void legacy_names_do_what_their_row_says(void **state)
 	said_expect(s.warnings, "multicast peers are denied by default");
 	assert_int_equal(s.n_warnings, 4); /* no-cli once; what is switched off, never */
 	said_refuse(&s, BASE "server-relay\n", "text:3: server-relay: it would relay without");
-	said_refuse(&s, BASE "redis-userdb=ip=1 password=hunter2\n",
-		    "text:3: redis-userdb: not available in this version");
+	said_refuse(&s, BASE "mysql-userdb=ip=1 password=hunter2\n",
+		    "text:3: mysql-userdb: ");
 	said_not(&s, "hunter2");
 	said_refuse(&s, BASE "secure-stun\n", "not available in this version");
 }
@@ -233,15 +233,15 @@ static void legacy_names_do_what_their_row_says(void **state)
 static void values_that_mean_not_used_are_accepted_in_silence(void **state)
 {
 	static const char *const unused[] = {
-		"bps-capacity=0",	  "bps-capacity 0",	"bps-capacity=off",
-		"bps-capacity=No",	  "aux-server=0",	"redis-userdb=no",
+		"relay-device=0",	  "relay-device 0",	"relay-device=off",
+		"relay-device=No",	  "aux-server=0",	"mysql-userdb=no",
 		"multiplex-peer-port=0", "server-relay=no",	"oauth=0",
 		"multiplex-peer-max-peers=\"0\"",
 	};
 	static const char *const used[] = {
-		"bps-capacity=1",     "bps-capacity=00",     "bps-capacity",
-		"bps-capacity=",      "listening-device=n0", "userdb=no.sqlite",
-		"db=offline",	      "alternate-server=f",  "multiplex-peer-port=3478",
+		"relay-device=1",     "relay-device=00",     "relay-device",
+		"relay-device=",      "listening-device=n0", "mongo-userdb=no.such",
+		"alternate-server=f",  "multiplex-peer-port=3478",
 		"relay-device=noeth",
 	};
 	char text[256];
