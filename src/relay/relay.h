@@ -29,7 +29,7 @@ struct relay_shared {
 	struct relay_quota *quota;
 	uint8_t nonce_secret[32];
 	char node[64];	     /* who we are */
-	int64_t epoch;	     /* … in this life: seconds since 1970 */
+	int64_t epoch;	     /* … in this life: milliseconds since 1970, and three digits of chance */
 	char prefix[96];     /* NODE.EPOCH. : what all public ids of this process begin with */
 	uint64_t digest_key[2]; /* of auth_check_digest() */
 };
