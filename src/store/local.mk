@@ -27,3 +27,21 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/store.h \
 	%D%/usage.c \
 	%D%/usage.h
+
+if STORE_REDIS
+%C%_libstore_a_SOURCES += \
+	%D%/redis.c \
+	%D%/redis.h \
+	%D%/redis_admin.c \
+	%D%/redis_args.c \
+	%D%/redis_args.h \
+	%D%/redis_conninfo.c \
+	%D%/redis_conninfo.h \
+	%D%/redis_counts.c \
+	%D%/redis_link.c \
+	%D%/redis_link.h \
+	%D%/redis_quota.c \
+	%D%/redis_resolve.c \
+	%D%/redis_resolve.h \
+	%D%/redis_users.c
+endif
