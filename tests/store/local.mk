@@ -15,4 +15,4 @@ endif
 	%D%/world.h
 %C%_suite_LDADD = $(server_libs) $(CMOCKA_LIBS) $(server_syslibs)
 
-EXTRA_DIST += %D%/run %D%/server.py %D%/server_redis.py
+EXTRA_DIST += %D%/run %D%/server.py %D%/server_redis.py %D%/server_sql.py

@@ -199,6 +199,8 @@ static void open_refuses_nonsense(void **state)
 	struct seen seen;
 
 	(void)state;
+	if (strcmp(world.kind->name, "sqlite") == 0) /* any word may be a file's name */
+		skip();
 	assert_null(world_connect("nonsense", &seen));
 	assert_true(seen.why[0]);
 }
