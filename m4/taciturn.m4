@@ -41,3 +41,12 @@ AC_DEFUN([TT_ROW], [
 		[printf '  %-22s %-14s %s\n' "$1" "$2" "$tt_cost" >&AS_MESSAGE_FD],
 		[printf '  %-22s %s\n' "$1" "$2" >&AS_MESSAGE_FD])
 ])
+
+# TT_STORE(KIND, LIBRARY)
+# Whether a kind of database is built: the conditional STORE_KIND, and HAVE_STORE_KIND for the sources.
+AC_DEFUN([TT_STORE], [
+	AS_IF([test -e "$srcdir/src/store/m4_tolower($1).c"], [], [have_$2=no])
+	AM_CONDITIONAL([STORE_$1], [test "$have_$2" = yes])
+	AS_IF([test "$have_$2" = yes],
+		[AC_DEFINE([HAVE_STORE_$1], [1], [this kind of database is built])])
+])

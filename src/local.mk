@@ -22,7 +22,8 @@ server_libs = \
 	src/conf/libconf.a \
 	src/log/liblog.a \
 	src/base/libbase.a
-server_syslibs = $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(HIREDIS_LIBS) $(SYSTEMD_LIBS)
+server_syslibs = $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS) \
+	$(HIREDIS_LIBS) $(PQ_LIBS) $(SQLITE_LIBS)
 
 sbin_PROGRAMS += taciturn
 taciturn_SOURCES = src/main.c

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "worker/bridge.h"
 #include "worker/certs.h"
 #include "worker/control.h"
 #include "worker/listen.h"
@@ -25,6 +26,7 @@ struct app {
 	struct net_tickets *tickets;
 	struct net_cert *cert; /* NULL: no TLS */
 	struct relay_shared *shared;
+	struct worker_bridge *bridge;
 	struct worker_pool pool;
 	struct worker_control control;
 	struct worker_renew renew;
@@ -133,6 +135,25 @@ static void app_unshare(struct app *a)
 	relay_shared_free(a->shared);
 }
 
+/* The store opens nothing that needs a privilege. */
+static enum err app_store_start(struct app *a)
+{
+	enum err e = worker_bridge_new(&a->bridge, a->shared);
+
+	if (e)
+		return e;
+	e = worker_bridge_start(a->bridge, a->log, to_stderr, NULL);
+	if (e)
+		worker_bridge_free(a->bridge);
+	return e;
+}
+
+static void app_store_stop(struct app *a)
+{
+	worker_bridge_stop(a->bridge);
+	worker_bridge_free(a->bridge);
+}
+
 static enum err app_control(struct app *a)
 {
 	return worker_control_init(&a->control, a->log, a->lg);
@@ -145,7 +166,8 @@ static void app_uncontrol(struct app *a)
 
 static enum err app_workers_start(struct app *a)
 {
-	return worker_pool_start(&a->pool, a->shared, &a->sockets, a->cert, a->log);
+	return worker_pool_start(&a->pool, a->shared, &a->sockets, a->cert, a->log,
+				 a->bridge);
 }
 
 static void app_workers_stop(struct app *a)
@@ -177,6 +199,7 @@ static const struct stage stages[] = {
 	{ "log", app_log_start, app_log_stop },
 	{ "privileges", app_drop_root, NULL },
 	{ "shared state", app_share, app_unshare },
+	{ "store", app_store_start, app_store_stop },
 	{ "control", app_control, app_uncontrol },
 	{ "certificates' renewal", app_renew, NULL },
 	{ "workers", app_workers_start, app_workers_stop },

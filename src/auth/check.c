@@ -4,6 +4,13 @@
 
 #include "auth/nonce.h"
 #include "auth/rest.h"
+#include "base/addr.h"
+#include "base/bug.h"
+
+enum {
+	FIRST_EXPIRY_S = 1000000000, /* 2001: a smaller number is somebody's name, as telephones have */
+	CLOCKS_DIFFER_S = 60,	     /* between here and whoever makes credentials */
+};
 
 const char *auth_why_text(enum auth_why why)
 {
@@ -14,6 +21,8 @@ const char *auth_why_text(enum auth_why why)
 		[AUTH_WHY_UNKNOWN_USER] = "unknown_user",
 		[AUTH_WHY_WRONG_REALM] = "wrong_realm",
 		[AUTH_WHY_EXPIRED] = "expired",
+		[AUTH_WHY_TOO_LONG] = "lives_too_long",
+		[AUTH_WHY_REVOKED] = "revoked",
 		[AUTH_WHY_INTEGRITY] = "bad_integrity",
 		[AUTH_WHY_STALE_NONCE] = "stale_nonce",
 		[AUTH_WHY_FOREIGN_NONCE] = "foreign_nonce",
@@ -60,6 +69,19 @@ static enum auth_verdict accept_key(struct auth_who *who, const uint8_t key[AUTH
 	return AUTH_ACCEPT;
 }
 
+/*
+ * Was it withdrawn? A credential says when it ends, not when it was made: with credential-max-ttl it was
+ * made no longer than that before its end, and one that is surely younger than the revocation is good;
+ * without, nothing is sure, and the user stays out until the revocation is taken back.
+ */
+static bool is_revoked(const struct auth_env *env, struct str user, int64_t expires_s)
+{
+	int64_t max_ttl = env->conf->credential_max_ttl;
+	int64_t before = conf_live_revoked_before(env->live, str_of(env->conf->realm), user);
+
+	return before && (!max_ttl || expires_s - max_ttl < before);
+}
+
 /* The session's own client: its key is at hand. Its credential may have expired since; only
  * strict-expiry ends it for that. */
 static enum auth_verdict check_known(const struct auth_env *env, const struct stun_msg *req,
@@ -69,6 +91,9 @@ static enum auth_verdict check_known(const struct auth_env *env, const struct st
 		return reject(who, AUTH_WHY_INTEGRITY);
 	if (env->conf->strict_expiry && known->expires_s && known->expires_s < env->wall_s)
 		return reject(who, AUTH_WHY_EXPIRED);
+	if (known->secret && is_revoked(env, known->user, known->expires_s))
+		return reject(who, AUTH_WHY_REVOKED);
+	who->secret = known->secret;
 	return accept_key(who, known->key, known->user, known->expires_s);
 }
 
@@ -80,47 +105,116 @@ static enum auth_verdict check_static(const struct auth_env *env, const struct s
 	return accept_key(who, user->key, req->username, 0);
 }
 
-/* Any of the secrets may have made the credential: they are rotated without a gap. */
-static enum auth_verdict check_rest(const struct auth_env *env, const struct stun_msg *req,
-				    struct auth_who *who)
+uint64_t auth_check_digest(const uint64_t key[2], struct str secret)
+{
+	uint64_t d = addr_siphash(key, secret.p, secret.len);
+
+	return d ? d : 1;
+}
+
+/* The secrets that may have made a credential, in the order they are tried. */
+struct secrets {
+	const struct str *list[3];
+	size_t n[3];
+};
+
+static void add_live(struct secrets *s, size_t i, const struct conf_live_realm *realm)
+{
+	s->list[i] = realm ? realm->secrets : NULL;
+	s->n[i] = realm ? realm->n_secrets : 0;
+}
+
+/* The configuration's, the databases' for this realm, and theirs for all realms. */
+static size_t collect_secrets(const struct auth_env *env, struct secrets *s)
 {
 	const struct conf *conf = env->conf;
-	struct auth_rest rest;
-	struct str account;
+	struct str realm = str_of(conf->realm);
 
-	if (conf->n_secrets == 0 ||
-	    !auth_rest_parse(req->username, conf->rest_api_separator[0], &rest))
-		return reject(who, AUTH_WHY_UNKNOWN_USER);
-	if (rest.expires_s < env->wall_s)
-		return reject(who, AUTH_WHY_EXPIRED);
-	/* nobody is named in an expiry alone: such a credential is an account of its own */
-	account = rest.user.len ? rest.user : req->username;
-	for (size_t i = 0; i < conf->n_secrets; i++) {
-		if (auth_rest_key(env->crypto, conf->secrets[i], req->username,
-				  str_of(conf->realm), who->key))
-			return AUTH_FAIL;
-		if (integrity_ok(env, req, who->key))
-			return accept_key(who, who->key, account, rest.expires_s);
-	}
+	s->list[0] = conf->secrets;
+	s->n[0] = conf->n_secrets;
+	add_live(s, 1, conf_live_find_realm(env->live, realm));
+	add_live(s, 2, realm.len ? conf_live_find_realm(env->live, STR_LIT("")) : NULL);
+	return s->n[0] + s->n[1] + s->n[2];
+}
+
+/* Any of the secrets may have made the credential: they are rotated without a gap. */
+static enum auth_verdict try_secrets(const struct auth_env *env, const struct stun_msg *req,
+				     const struct secrets *s, struct auth_who *who)
+{
+	for (size_t k = 0; k < ARRAY_LEN(s->list); k++)
+		for (size_t i = 0; i < s->n[k]; i++) {
+			if (auth_rest_key(env->crypto, s->list[k][i], req->username,
+					  str_of(env->conf->realm), who->key))
+				return AUTH_FAIL;
+			if (!integrity_ok(env, req, who->key))
+				continue;
+			who->secret = auth_check_digest(env->digest_key, s->list[k][i]);
+			return AUTH_ACCEPT;
+		}
 	return reject(who, AUTH_WHY_INTEGRITY);
 }
 
+static enum auth_verdict check_rest(const struct auth_env *env, const struct stun_msg *req,
+				    const struct secrets *s, const struct auth_rest *rest,
+				    struct auth_who *who)
+{
+	int64_t max_ttl = env->conf->credential_max_ttl;
+	/* nobody is named in an expiry alone: such a credential is an account of its own */
+	struct str account = rest->user.len ? rest->user : req->username;
+	enum auth_verdict v;
+
+	if (rest->expires_s < env->wall_s)
+		return reject(who, AUTH_WHY_EXPIRED);
+	if (max_ttl && rest->expires_s > env->wall_s + max_ttl + CLOCKS_DIFFER_S)
+		return reject(who, AUTH_WHY_TOO_LONG);
+	v = try_secrets(env, req, s, who);
+	if (v != AUTH_ACCEPT)
+		return v;
+	if (is_revoked(env, account, rest->expires_s))
+		return reject(who, AUTH_WHY_REVOKED);
+	return accept_key(who, who->key, account, rest->expires_s);
+}
+
+/* Somebody whom only the database may know. */
+static enum auth_verdict check_given(const struct auth_env *env, const struct stun_msg *req,
+				     const struct auth_given *given, struct auth_who *who)
+{
+	if (!env->has_users || (given && given->state == AUTH_GIVEN_NONE))
+		return reject(who, AUTH_WHY_UNKNOWN_USER);
+	if (!given) /* whoever asks for ever new names in vain has no answers left, and no look-ups */
+		return env->starved ? reject(who, AUTH_WHY_UNKNOWN_USER) : AUTH_WANT_KEY;
+	if (given->state == AUTH_GIVEN_FAILED)
+		return AUTH_FAIL;
+	if (!integrity_ok(env, req, given->key))
+		return reject(who, AUTH_WHY_INTEGRITY);
+	return accept_key(who, given->key, req->username, 0);
+}
+
 static enum auth_verdict check_user(const struct auth_env *env, const struct stun_msg *req,
-				    const struct auth_known *known, struct auth_who *who)
+				    const struct auth_known *known,
+				    const struct auth_given *given, struct auth_who *who)
 {
 	const struct conf_user *user;
+	struct secrets secrets;
+	struct auth_rest rest;
 
 	if (!str_eq(req->realm, str_of(env->conf->realm)))
 		return reject(who, AUTH_WHY_WRONG_REALM);
 	if (known && str_eq(known->username, req->username))
 		return check_known(env, req, known, who);
 	user = conf_user_find(env->conf, req->username);
-	return user ? check_static(env, req, user, who) : check_rest(env, req, who);
+	if (user)
+		return check_static(env, req, user, who);
+	if (collect_secrets(env, &secrets) &&
+	    auth_rest_parse(req->username, env->conf->rest_api_separator[0], &rest) &&
+	    (rest.expires_s >= FIRST_EXPIRY_S || !env->has_users))
+		return check_rest(env, req, &secrets, &rest, who);
+	return check_given(env, req, given, who);
 }
 
 enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
 			     const struct addr *client, const struct auth_known *known,
-			     struct auth_who *who)
+			     const struct auth_given *given, struct auth_who *who)
 {
 	const uint64_t needed = STUN_BIT(REALM) | STUN_BIT(NONCE);
 	const uint64_t texts = needed | STUN_BIT(USERNAME) | STUN_BIT(USERHASH);
@@ -148,11 +242,9 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 	 * looked at, and a USERHASH is nobody's. */
 	if (!stun_has(req, STUN_A_USERNAME))
 		return reject(who, AUTH_WHY_UNKNOWN_USER);
-	v = check_user(env, req, known, who);
-	if (v != AUTH_ACCEPT)
+	v = check_user(env, req, known, given, who);
+	if (state == AUTH_NONCE_FRESH || (v != AUTH_ACCEPT && v != AUTH_WANT_KEY))
 		return v;
-	if (state == AUTH_NONCE_FRESH)
-		return AUTH_ACCEPT;
 	auth_who_wipe(who);
 	who->why = state == AUTH_NONCE_STALE ? AUTH_WHY_STALE_NONCE : AUTH_WHY_FOREIGN_NONCE;
 	return AUTH_STALE;

@@ -16,7 +16,8 @@ enum auth_verdict {
 	AUTH_BAD,	/* 400: integrity without user name, realm or nonce */
 	AUTH_REJECT,	/* 401: unknown or expired user, wrong password */
 	AUTH_STALE,	/* 438: right credentials, but the nonce is old or not this client's */
-	AUTH_FAIL,	/* 500: the cryptographic library failed */
+	AUTH_FAIL,	/* 500: the cryptographic library failed, or the database of users */
+	AUTH_WANT_KEY,	/* ask the database for the key of this user, and call again with its answer */
 };
 
 /* Why a request was rejected, for the log. */
@@ -27,6 +28,8 @@ enum auth_why {
 	AUTH_WHY_UNKNOWN_USER,
 	AUTH_WHY_WRONG_REALM,
 	AUTH_WHY_EXPIRED,
+	AUTH_WHY_TOO_LONG, /* its expiry lies beyond credential-max-ttl */
+	AUTH_WHY_REVOKED,
 	AUTH_WHY_INTEGRITY,
 	AUTH_WHY_STALE_NONCE,
 	AUTH_WHY_FOREIGN_NONCE,
@@ -41,6 +44,7 @@ struct auth_who {
 	struct str username; /* borrowed from the message, as sent */
 	struct str user;     /* the account that quotas count: username without an expiry */
 	int64_t expires_s;   /* of the credential, seconds since 1970; 0: never */
+	uint64_t secret;     /* auth_check_digest() of what made it; 0: no time-limited credential */
 	uint8_t key[AUTH_KEY_LEN];
 	bool has_key; /* false: no-auth, nothing to sign answers with */
 	enum auth_why why;
@@ -52,16 +56,33 @@ struct auth_known {
 	struct str username;
 	struct str user;
 	int64_t expires_s;
+	uint64_t secret;
 	const uint8_t *key;
 };
 
+/* What the database of users answered about the one who asks. */
+struct auth_given {
+	enum { AUTH_GIVEN_KEY, AUTH_GIVEN_NONE, AUTH_GIVEN_FAILED } state;
+	uint8_t key[AUTH_KEY_LEN]; /* wiped by whoever holds it */
+};
+
+/* A secret of time-limited credentials without the secret, under auth_env.digest_key: to find the sessions
+ * that it opened. Never 0. */
+uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
+
 /*
  * Judges one request from `client`, in the order of RFC 8489 s.9.2.4. `known` is NULL, or the
- * identity of the session that the request's 5-tuple has. On AUTH_ACCEPT *who is filled; who->why
- * is set always. The caller answers, and wipes *who.
+ * identity of the session that the request's 5-tuple has; `given` is NULL, or the answer to an
+ * AUTH_WANT_KEY that this request got. On AUTH_ACCEPT *who is filled; who->why is set always. The caller
+ * answers, and wipes *who.
+ *
+ * Static accounts come first, then time-limited credentials under the secrets of the configuration and of
+ * the databases, then the database of users, which is asked for names only that are no time-limited ones,
+ * and only for clients that bring a nonce made for them and have answers left in their ration: nobody can
+ * have it searched from a forged address, or without end.
  */
 enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
 			     const struct addr *client, const struct auth_known *known,
-			     struct auth_who *who);
+			     const struct auth_given *given, struct auth_who *who);
 
 void auth_who_wipe(struct auth_who *who);

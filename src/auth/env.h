@@ -6,13 +6,17 @@
 #include "base/crypto.h"
 #include "base/rng.h"
 #include "conf/conf.h"
+#include "conf/live.h"
 
 struct auth_nonce;
 struct auth_throttle;
 
-/* One per worker; the worker sets `wall_s` and `conf` before it hands the struct down. */
+/* One per worker; the worker sets `wall_s`, `conf` and `live` before it hands the struct down. */
 struct auth_env {
 	const struct conf *conf;
+	const struct conf_live *live; /* what the databases say; NULL: there are none, or they said nothing yet */
+	bool has_users;		      /* there is a database of users: whom nobody here knows may be in it */
+	uint64_t digest_key[2];	      /* of auth_who.secret: the same in all workers */
 	struct crypto *crypto;
 	struct rng *rng;
 	struct auth_nonce *nonce;

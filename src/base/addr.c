@@ -153,6 +153,21 @@ const char *addr_print(const struct addr *a, char *buf)
 }
 
 /* By memcpy: a socket address out of a control message or a packet need not be aligned. */
+const char *addr_print_masked(const struct addr *a, enum addr_mask mask, char *buf)
+{
+	struct addr net = *a;
+	size_t kept = a->family == ADDR_V4 ? 3 : 6; /* bytes */
+
+	if (mask == ADDR_MASK_FULL)
+		return addr_print(a, buf);
+	if (mask == ADDR_MASK_NONE || a->family == ADDR_NONE)
+		return strcpy(buf, "-");
+	memset(net.ip + kept, 0, sizeof net.ip - kept);
+	addr_print_ip(&net, buf);
+	strcat(buf, a->family == ADDR_V4 ? "/24" : "/48");
+	return buf;
+}
+
 struct addr addr_from_sa(const struct sockaddr *sa)
 {
 	struct addr a = { .family = ADDR_NONE };

@@ -56,6 +56,16 @@ const char *addr_print_ip(const struct addr *a, char *buf);
 /* "192.0.2.1:3478" / "[2001:db8::1]:3478" into buf of at least ADDR_TEXT_LEN; returns buf. */
 const char *addr_print(const struct addr *a, char *buf);
 
+/* How much of an address may be written down. */
+enum addr_mask {
+	ADDR_MASK_FULL,
+	ADDR_MASK_PREFIX, /* the IPv4 /24 or IPv6 /48 that it is of, and no port */
+	ADDR_MASK_NONE,	  /* "-" */
+};
+
+/* As addr_print(), as far as `mask` allows: "192.0.2.0/24", "2001:db8:1::/48". */
+const char *addr_print_masked(const struct addr *a, enum addr_mask mask, char *buf);
+
 /* From a socket address of family AF_INET or AF_INET6 (v4-mapped stays IPv6); any other gives
  * family ADDR_NONE. */
 struct addr addr_from_sa(const struct sockaddr *sa);

@@ -17,3 +17,11 @@ int64_t tick_wall_s(void)
 	clock_gettime(CLOCK_REALTIME, &t);
 	return t.tv_sec;
 }
+
+int64_t tick_wall_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}

@@ -12,6 +12,9 @@ typedef uint64_t tick; /* ms since an arbitrary moment; the only typedef of the 
 /* The monotonic clock now. Any thread. */
 tick tick_now(void);
 
+/* Milliseconds since 1970, for records. Any thread. */
+int64_t tick_wall_ms(void);
+
 /* Seconds since 1970, for credentials and nonces. Any thread. */
 int64_t tick_wall_s(void);
 

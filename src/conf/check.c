@@ -12,6 +12,38 @@ static void check_ports(struct conf_reader *r)
 				  (long long)c->min_port, (long long)c->max_port);
 }
 
+static bool has_database(const struct conf *c)
+{
+	return c->userdb || c->psql_userdb || c->redis_userdb;
+}
+
+/* Whoever names a database means it to be asked: one that this build has no library for is an error. */
+static void check_databases(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+
+	if (!!c->userdb + !!c->psql_userdb + !!c->redis_userdb > 1)
+		conf_reader_error(r, CONF_AT_NOWHERE, NULL,
+				  "userdb, psql-userdb and redis-userdb exclude each other: keep one (redis-statsdb "
+				  "may stand beside it)");
+#ifndef HAVE_STORE_SQLITE
+	if (c->userdb)
+		conf_reader_error(r, r->at[CONF_ROW_userdb], "userdb",
+				  "this build has no SQLite: install libsqlite3-dev and run ./configure again");
+#endif
+#ifndef HAVE_STORE_PGSQL
+	if (c->psql_userdb)
+		conf_reader_error(r, r->at[CONF_ROW_psql_userdb], "psql-userdb",
+				  "this build has no PostgreSQL: install libpq-dev and run ./configure again");
+#endif
+#ifndef HAVE_STORE_REDIS
+	if (c->redis_userdb || c->redis_statsdb)
+		conf_reader_error(r, r->at[c->redis_userdb ? CONF_ROW_redis_userdb : CONF_ROW_redis_statsdb],
+				  c->redis_userdb ? "redis-userdb" : "redis-statsdb",
+				  "this build has no Redis: install libhiredis-dev and run ./configure again");
+#endif
+}
+
 static void check_auth(struct conf_reader *r)
 {
 	const struct conf *c = r->conf;
@@ -19,7 +51,7 @@ static void check_auth(struct conf_reader *r)
 	if (c->no_auth && c->lt_cred_mech)
 		conf_reader_error(r, r->at[CONF_ROW_no_auth], "no-auth",
 				  "contradicts lt-cred-mech: take one of them out");
-	if (c->use_auth_secret && c->static_auth_secret.n == 0)
+	if (c->use_auth_secret && c->static_auth_secret.n == 0 && !has_database(c))
 		conf_reader_error(r, r->at[CONF_ROW_use_auth_secret], "use-auth-secret",
 				  "needs a secret: add static-auth-secret=SECRET");
 	if (c->no_auth && c->has_credentials)
@@ -32,6 +64,20 @@ static void check_auth(struct conf_reader *r)
 	conf_reader_error(r, CONF_AT_NOWHERE, NULL,
 			  "nobody could relay: add static-auth-secret=SECRET or "
 			  "user=NAME:PASSWORD (or no-auth, to let everybody, or stun-only)");
+}
+
+/* As coturn means it, it counts what max-bps promises. */
+static void check_capacity(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+	int at = r->at[CONF_ROW_bps_capacity];
+
+	if (c->bps_capacity && !c->max_bps)
+		conf_reader_error(r, at, "bps-capacity",
+				  "counts the max-bps of each session: add max-bps=BYTES");
+	else if (c->bps_capacity && c->bps_capacity < c->max_bps)
+		conf_reader_error(r, at, "bps-capacity",
+				  "is below max-bps, so that nobody could relay");
 }
 
 static void check_separator(struct conf_reader *r)
@@ -124,6 +170,8 @@ void conf_check(struct conf_reader *r)
 	struct conf *c = r->conf;
 
 	check_ports(r);
+	check_capacity(r);
+	check_databases(r);
 	check_separator(r);
 	check_log(r);
 	check_workers(r);

@@ -37,8 +37,19 @@ const struct conf_legacy conf_table_legacy[CONF_N_LEGACY] = {
 #undef LEGACY
 };
 
+/* Further names of coturn's for the same option. */
+static struct str real_name(struct str name)
+{
+	if (str_eq(name, STR_LIT("sql-userdb")))
+		return STR_LIT("psql-userdb");
+	if (str_eq(name, STR_LIT("db")))
+		return STR_LIT("userdb");
+	return name;
+}
+
 struct conf_name conf_table_find(struct str name)
 {
+	name = real_name(name);
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
 		if (str_eq(name, str_of(conf_table_rows[i].name)))
 			return (struct conf_name){ .row = &conf_table_rows[i] };

@@ -234,7 +234,8 @@ void conf_users_build(struct conf_reader *r)
 	check_realm(r);
 	build_users(r);
 	build_secrets(r);
-	r->conf->has_credentials = r->conf->users.n || r->conf->n_secrets;
+	r->conf->has_credentials = r->conf->users.n || r->conf->n_secrets || r->conf->userdb ||
+				   r->conf->psql_userdb || r->conf->redis_userdb;
 }
 
 void conf_users_fini(struct conf *c)

@@ -250,3 +250,8 @@ const char *net_dtls_cipher(const struct net_dtls *d)
 {
 	return SSL_get_cipher_name(d->ssl);
 }
+
+const char *net_dtls_version(const struct net_dtls *d)
+{
+	return SSL_get_version(d->ssl);
+}

@@ -65,3 +65,4 @@ enum net_tls_result net_dtls_timeout(struct net_dtls *d);
 /* True once the handshake is done; then also the cipher's name, for the log. */
 bool net_dtls_is_open(const struct net_dtls *d);
 const char *net_dtls_cipher(const struct net_dtls *d);
+const char *net_dtls_version(const struct net_dtls *d);

@@ -110,3 +110,13 @@ void net_tls_end_write(struct net_tls *t)
 	if (!t->broken && SSL_is_init_finished(t->ssl))
 		SSL_shutdown(t->ssl);
 }
+
+const char *net_tls_version(const struct net_tls *t)
+{
+	return SSL_get_version(t->ssl);
+}
+
+const char *net_tls_cipher(const struct net_tls *t)
+{
+	return SSL_get_cipher_name(t->ssl);
+}

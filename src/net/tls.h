@@ -42,6 +42,10 @@ enum net_tls_result net_tls_say_end(struct net_tls *t);
 /* True once the handshake is done. */
 bool net_tls_is_open(const struct net_tls *t);
 
+/* "TLSv1.3" and the cipher's name, once it is. */
+const char *net_tls_version(const struct net_tls *t);
+const char *net_tls_cipher(const struct net_tls *t);
+
 /* The protocol that was agreed on (RFC 7301), or "". Borrowed from t. */
 struct str net_tls_alpn(const struct net_tls *t);
 

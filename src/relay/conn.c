@@ -10,6 +10,7 @@
 #include "relay/crowd.h"
 #include "relay/front.h"
 #include "relay/handoff.h"
+#include "relay/park.h"
 #include "relay/splice.h"
 #include "relay/web.h"
 #include "stun/demux.h"
@@ -108,7 +109,7 @@ static void tell_end(struct relay *r, const struct relay_conn *c, enum relay_con
 	if (!r->shared->conf->verbose && (quiet || !log_seldom(&r->conns->n_ended[why])))
 		return;
 	log_info(r->lg, NULL, "conn_end", "client=%s transport=%s reason=%s",
-		 addr_print(&c->tuple.client, client), turn_transport_text(c->tuple.transport),
+		 relay_addr_print(r, &c->tuple.client, client), turn_transport_text(c->tuple.transport),
 		 why_text(why));
 }
 
@@ -117,6 +118,7 @@ static void unlink_conn(struct relay_conn *c)
 {
 	struct relay *r = c->relay;
 
+	relay_park_forget(r, &c->tuple);
 	leave(r, c);
 	wheel_cancel(&r->wheel, &c->timer);
 	list_del(&c->all);
@@ -158,7 +160,7 @@ bool relay_conn_reap_broken(struct relay_conn *c)
 	uint64_t n = c->stream.dropped - c->n_dropped;
 
 	if (n && c->session) {
-		c->session->turn.dropped += n;
+		relay_session_drop(c->session, RELAY_DROP_QUEUE, n);
 		count_n(&c->relay->cnt, drop_queue, n);
 		c->n_dropped += n;
 	}
@@ -273,6 +275,22 @@ static void depart(struct relay_conn *c, const uint8_t *p, size_t n, size_t len)
 		relay_splice_attach(r, c->bound, m.fd, m.tls, p + len, n - len);
 	else
 		relay_handoff_send(r, c->move_to - 1, &m);
+}
+
+void relay_conn_resumed(struct relay_conn *c)
+{
+	static const uint8_t nothing;
+	struct relay_session *s;
+
+	if (c->dead)
+		return;
+	s = relay_table_find(&c->relay->table, &c->tuple);
+	if (s && s != c->session)
+		adopt(c, s);
+	if (c->bound || c->move_to)
+		depart(c, &nothing, 0, 0);
+	else
+		relay_conn_reap_broken(c);
 }
 
 /* What comes before TURN. False: wait, or it is over. */
@@ -413,7 +431,7 @@ static void refuse(struct relay *r, int fd, const struct addr *client, enum rela
 	count(&r->cnt, conn_refused);
 	if (log_seldom(&r->conns->n_refused))
 		log_info(r->lg, NULL, "conn_refused", "client=%s reason=%s n=%llu",
-			 addr_print(client, text), why_text(why), r->conns->n_refused);
+			 relay_addr_print(r, client, text), why_text(why), r->conns->n_refused);
 }
 
 /* A stranger's connection, or NULL, and why: then the descriptor stays the caller's. */

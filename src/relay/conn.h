@@ -118,5 +118,8 @@ bool relay_conn_move(struct relay_conn *c, unsigned worker);
 /* One that another worker has sent here: *m becomes the relay's. */
 void relay_conn_arrive(struct relay *r, struct relay_moved *m);
 
+/* A request of the connection that had waited has been handled: what came of it. */
+void relay_conn_resumed(struct relay_conn *c);
+
 /* The session that the connection had has ended: it is a stranger's again. */
 void relay_conn_session_ended(struct relay_conn *c);

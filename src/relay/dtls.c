@@ -8,6 +8,7 @@
 #include "net/cookie.h"
 #include "net/dtls.h"
 #include "relay/crowd.h"
+#include "relay/park.h"
 
 enum { HANDSHAKE = 22 }; /* a record's first byte, RFC 6347 s.4.1 */
 
@@ -129,7 +130,7 @@ void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, 
 	if (!p) {
 		count(&r->cnt, drop_record);
 		if (whose.s)
-			whose.s->turn.dropped++;
+			relay_session_drop(whose.s, RELAY_DROP_RECORD, 1);
 		return;
 	}
 	all->tos = tos;
@@ -152,7 +153,7 @@ static void tell_end(struct relay *r, const struct relay_dtls *d, enum why why)
 	if (quiet ? !r->shared->conf->verbose : !log_seldom(&r->dtls->n_ended))
 		return;
 	log_info(r->lg, NULL, "conn_end", "client=%s transport=dtls reason=%s",
-		 addr_print(&d->tuple.client, client), why_text(why));
+		 relay_addr_print(r, &d->tuple.client, client), why_text(why));
 }
 
 static void end(struct relay_dtls *d, enum why why)
@@ -169,6 +170,7 @@ static void end(struct relay_dtls *d, enum why why)
 	if (d->session)
 		turn_session_end(&r->env, &d->session->turn,
 				 why == WHY_SHUTDOWN ? TURN_END_SHUTDOWN : TURN_END_CLOSED);
+	relay_park_forget(r, &d->tuple);
 	relay_crowd_leave(&r->dtls->crowd, &d->prefix);
 	wheel_cancel(&r->wheel, &d->timer);
 	wheel_cancel(&r->wheel, &d->retransmit);
@@ -227,6 +229,23 @@ void relay_dtls_session_ended(struct relay_dtls *d)
 		arm_deadline(d);
 }
 
+void relay_dtls_resumed(struct relay_dtls *d)
+{
+	struct relay_session *s;
+
+	if (d->dead)
+		return;
+	s = relay_table_find(&d->relay->table, &d->tuple);
+	if (s && s != d->session)
+		adopt(d, s);
+}
+
+void relay_dtls_cipher(const struct relay_dtls *d, const char **version, const char **cipher)
+{
+	*version = d->tls ? net_dtls_version(d->tls) : "NONE";
+	*cipher = d->tls ? net_dtls_cipher(d->tls) : "NONE";
+}
+
 /* --- the handshake --------------------------------------------------------------- */
 
 static void arm_retransmit(struct relay_dtls *d)
@@ -272,7 +291,7 @@ static void note_progress(struct relay_dtls *d)
 	auth_throttle_give(r->env.auth.throttle, &d->tuple.client, auth_throttle_share(conf));
 	if (conf->verbose)
 		log_debug(r->lg, NULL, "dtls_open", "client=%s cipher=%s",
-			  addr_print(&d->tuple.client, client), net_dtls_cipher(d->tls));
+			  relay_addr_print(r, &d->tuple.client, client), net_dtls_cipher(d->tls));
 }
 
 static uint64_t hash_of(const struct relay *r, const struct turn_tuple *tuple)
@@ -300,7 +319,7 @@ static void refuse(struct relay *r, const struct addr *client, enum why why)
 	count(&r->cnt, dtls_refused);
 	if (log_seldom(&r->dtls->n_refused))
 		log_info(r->lg, NULL, "conn_refused",
-			 "client=%s transport=dtls reason=%s n=%llu", addr_print(client, text),
+			 "client=%s transport=dtls reason=%s n=%llu", relay_addr_print(r, client, text),
 			 why_text(why), r->dtls->n_refused);
 }
 

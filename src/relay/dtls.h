@@ -38,3 +38,9 @@ void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, 
 
 /* The session that the association had has ended: it is a stranger's again. */
 void relay_dtls_session_ended(struct relay_dtls *d);
+
+/* A request of the association that had waited has been handled: what came of it. */
+void relay_dtls_resumed(struct relay_dtls *d);
+
+/* "DTLSv1.2" and the name of the cipher. */
+void relay_dtls_cipher(const struct relay_dtls *d, const char **version, const char **cipher);

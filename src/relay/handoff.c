@@ -33,7 +33,7 @@ void relay_handoff_send(struct relay *r, unsigned worker, struct relay_moved *m)
 	if (copy)
 		memcpy(copy, m->bytes, m->n);
 	m->bytes = copy;
-	addr_print(&m->tuple.client, client);
+	relay_addr_print(r, &m->tuple.client, client);
 	if (copy && r->post(r->post_arg, worker, m)) {
 		count(&r->cnt, conn_moved);
 		if (r->shared->conf->verbose)

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/librelay.a
 %C%_librelay_a_SOURCES = \
+	%D%/ask.h \
 	%D%/backend.c \
 	%D%/backend.h \
 	%D%/conn.c \
@@ -9,24 +10,36 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/dtls.c \
 	%D%/dtls.h \
 	%D%/endpoint.c \
+	%D%/event.c \
+	%D%/event.h \
 	%D%/forward.c \
 	%D%/handoff.c \
 	%D%/handoff.h \
 	%D%/front.c \
 	%D%/front.h \
+	%D%/lease.c \
+	%D%/lease.h \
+	%D%/park.c \
+	%D%/park.h \
 	%D%/pipe.c \
 	%D%/pipe.h \
 	%D%/port.c \
 	%D%/port.h \
 	%D%/quota.c \
 	%D%/quota.h \
+	%D%/record.c \
+	%D%/record.h \
 	%D%/relay.c \
 	%D%/relay.h \
 	%D%/request.c \
 	%D%/session.c \
+	%D%/share.c \
+	%D%/share.h \
 	%D%/splice.c \
 	%D%/splice.h \
 	%D%/table.c \
 	%D%/table.h \
+	%D%/usage.c \
+	%D%/usage.h \
 	%D%/web.c \
 	%D%/web.h

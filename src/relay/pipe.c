@@ -1,4 +1,5 @@
 #include "relay/pipe.h"
+#include "relay/share.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -144,23 +145,29 @@ static struct bucket *bucket_of(struct relay_side *from)
 	return from == &from->of->client ? &s->up : &s->down;
 }
 
-/* max-bps: how much may be read now. What is not read waits with the sender, nothing is dropped. */
+/* max-bps, user-max-bps: how much may be read now. What is not read waits with the sender, nothing is dropped. */
 static size_t allowance(struct relay_side *from)
 {
+	struct relay_session *s = from->of->session;
 	struct relay *r = from->of->relay;
-	uint64_t rate = (uint64_t)r->shared->conf->max_bps, n;
+	uint64_t rate = s->turn.max_bps, n = NET_STREAM_READ;
 
-	if (!rate)
-		return NET_STREAM_READ;
-	n = bucket_level(bucket_of(from), rate, turn_session_burst(rate), r->env.now);
-	return n < WORTH ? 0 : n < NET_STREAM_READ ? (size_t)n : NET_STREAM_READ;
+	if (rate)
+		n = bucket_level(bucket_of(from), rate, turn_session_burst(rate), r->env.now);
+	n = n < NET_STREAM_READ ? n : NET_STREAM_READ;
+	if (s->user_bps)
+		n = relay_share_level(r, s, from == &from->of->client, (size_t)n);
+	return n < WORTH ? 0 : (size_t)n;
 }
 
 static void charge(struct relay_side *from, size_t n)
 {
 	struct relay *r = from->of->relay;
-	uint64_t rate = (uint64_t)r->shared->conf->max_bps;
+	struct relay_session *s = from->of->session;
+	uint64_t rate = s->turn.max_bps;
 
+	if (s->user_bps)
+		(void)relay_share_take(r, s, from == &from->of->client, n);
 	if (rate)
 		(void)bucket_take(bucket_of(from), n, rate, turn_session_burst(rate),
 				  r->env.now);

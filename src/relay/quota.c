@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/addr.h"
+#include "base/bucket.h"
 #include "base/bug.h"
 #include "base/hmap.h"
 
@@ -14,6 +15,8 @@ enum { STRIPES = 64 };
 struct account {
 	struct hnode node;
 	int64_t held;
+	bool drawn; /* the buckets are in use */
+	struct bucket bandwidth[2]; /* down, up */
 	size_t len;
 	char name[];
 };
@@ -26,6 +29,7 @@ struct stripe {
 struct relay_quota {
 	uint64_t key[2]; /* users choose the names */
 	_Atomic int64_t total;
+	_Atomic uint64_t reserved; /* bytes per second */
 	struct stripe stripes[STRIPES];
 };
 
@@ -81,6 +85,7 @@ static struct account *create(struct stripe *s, uint64_t hash, struct str user)
 	if (!a)
 		return NULL;
 	a->held = 0;
+	a->drawn = false;
 	a->len = user.len;
 	if (user.len)
 		memcpy(a->name, user.p, user.len);
@@ -145,4 +150,57 @@ void relay_quota_give(struct relay_quota *q, struct str user)
 	}
 	pthread_mutex_unlock(&s->lock);
 	atomic_fetch_sub(&q->total, 1);
+}
+
+bool relay_quota_reserve(struct relay_quota *q, uint64_t bps, uint64_t capacity)
+{
+	uint64_t held = atomic_load(&q->reserved);
+
+	do {
+		if (held > capacity || bps > capacity - held)
+			return false;
+	} while (!atomic_compare_exchange_weak(&q->reserved, &held, held + bps));
+	return true;
+}
+
+void relay_quota_unreserve(struct relay_quota *q, uint64_t bps)
+{
+	atomic_fetch_sub(&q->reserved, bps);
+}
+
+/* The depth of a user's bucket: a second's worth, and room for the largest datagram. */
+static uint64_t depth(uint64_t rate)
+{
+	return rate > 65536 ? rate : 65536;
+}
+
+static uint64_t draw_locked(struct account *a, const struct relay_quota_draw *d)
+{
+	struct bucket *b = &a->bandwidth[d->up];
+	uint64_t n;
+
+	if (!a->drawn) {
+		bucket_init(&a->bandwidth[0], depth(d->rate), d->now);
+		bucket_init(&a->bandwidth[1], depth(d->rate), d->now);
+		a->drawn = true;
+	}
+	bucket_give(b, d->back, depth(d->rate));
+	n = bucket_level(b, d->rate, depth(d->rate), d->now);
+	n = n < d->want ? n : d->want;
+	return bucket_take(b, n, d->rate, depth(d->rate), d->now) ? n : 0;
+}
+
+uint64_t relay_quota_draw(struct relay_quota *q, struct str user,
+			  const struct relay_quota_draw *d)
+{
+	uint64_t hash = addr_siphash(q->key, user.p, user.len), n = 0;
+	struct stripe *s = &q->stripes[hash >> 58];
+	struct account *a;
+
+	pthread_mutex_lock(&s->lock);
+	a = find(s, hash, user);
+	if (a)
+		n = draw_locked(a, d);
+	pthread_mutex_unlock(&s->lock);
+	return n;
 }

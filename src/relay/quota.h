@@ -1,12 +1,15 @@
-/* How many allocations each user and the realm hold on this node. Shared by all workers, locked
- * in stripes, touched on allocate and free only. */
+/* What each user and all of them hold on this node: allocations, bandwidth, and reservations of it. Shared
+ * by all workers, locked in stripes; touched when an allocation begins and ends, and where a user's bandwidth
+ * is limited by each of its sessions about every 50 ms, never per packet. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "base/tick.h"
 
 struct relay_quota;
 
@@ -20,3 +23,21 @@ must_check enum err relay_quota_take(struct relay_quota *q, struct str user, int
 
 /* One less. Any thread. */
 void relay_quota_give(struct relay_quota *q, struct str user);
+
+/* Reserves `bps` bytes per second of `capacity` for a session, or the refusal: false. Any thread. */
+bool relay_quota_reserve(struct relay_quota *q, uint64_t bps, uint64_t capacity);
+void relay_quota_unreserve(struct relay_quota *q, uint64_t bps);
+
+/* What a session takes of its user's bandwidth: bytes in one direction. */
+struct relay_quota_draw {
+	bool up;       /* client to peer */
+	uint64_t rate; /* the user's, bytes per second */
+	uint64_t back; /* left of what was drawn last, given back first */
+	uint64_t want;
+	tick now;
+};
+
+/* Draws from the bucket that all sessions of `user` share; returns how much of d->want there was. The user
+ * holds an allocation, else there is nothing. Any thread. */
+uint64_t relay_quota_draw(struct relay_quota *q, struct str user,
+			  const struct relay_quota_draw *d);

@@ -1,7 +1,9 @@
 #include "relay/relay.h"
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/park.h"
 #include "relay/splice.h"
+#include "relay/usage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,13 +51,13 @@ static enum err make_nonce_secret(struct relay_shared *s, const struct conf *con
 	return e;
 }
 
-static void name_node(struct relay_shared *s)
+/* Two servers of one host may start in the same moment, and their ids must differ all the same. */
+static void name_node(struct relay_shared *s, struct rng *rng)
 {
-	char host[64] = "";
-
-	if (gethostname(host, sizeof host - 1) || !host[0])
-		strcpy(host, "localhost");
-	snprintf(s->prefix, sizeof s->prefix, "%s.%lld.", host, (long long)tick_wall_s());
+	if (gethostname(s->node, sizeof s->node - 1) || !s->node[0])
+		strcpy(s->node, "localhost");
+	s->epoch = tick_wall_ms() * 1000 + rng_u32(rng) % 1000;
+	snprintf(s->prefix, sizeof s->prefix, "%s.%lld.", s->node, (long long)s->epoch);
 }
 
 enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
@@ -68,7 +70,8 @@ enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
 		return ERR_NOMEM;
 	rng_init(&rng);
 	s->conf = conf;
-	name_node(s);
+	name_node(s, &rng);
+	rng_bytes(&rng, s->digest_key, sizeof s->digest_key);
 	e = collect_ips(s, conf);
 	if (!e)
 		e = relay_ports_new(&s->ports, s->ips, s->n_ips, (uint16_t)conf->min_port,
@@ -118,6 +121,7 @@ static enum err init_auth(struct relay *r)
 		return e;
 	auth->conf = r->shared->conf;
 	auth->rng = &r->rng;
+	memcpy(auth->digest_key, r->shared->digest_key, sizeof auth->digest_key);
 	auth->nonce = r->nonce = calloc(1, sizeof *r->nonce);
 	auth->throttle = calloc(1, sizeof *auth->throttle);
 	if (!auth->nonce || !auth->throttle)
@@ -171,6 +175,7 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	turn_pools_init(&r->pools);
 	slab_init(&r->sessions_slab, sizeof(struct relay_session));
 	slab_init(&r->endpoints_slab, sizeof(struct relay_endpoint));
+	slab_init(&r->bills_slab, sizeof(struct relay_bill));
 	list_init(&r->sessions);
 	list_init(&r->dead);
 	wheel_init(&r->wheel, tick_now(), &r->env);
@@ -192,7 +197,7 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	return OK;
 }
 
-void relay_free(struct relay *r)
+void relay_end(struct relay *r)
 {
 	if (!r)
 		return;
@@ -205,11 +210,21 @@ void relay_free(struct relay *r)
 		turn_session_end(&r->env, &s->turn, TURN_END_SHUTDOWN);
 	}
 	relay_session_reap(r);
+	relay_usage_free(r);
+	relay_park_free(r);
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	relay_end(r);
 	relay_splices_free(r);
 	relay_table_fini(&r->table);
 	turn_pools_fini(&r->pools);
 	slab_fini(&r->sessions_slab);
 	slab_fini(&r->endpoints_slab);
+	slab_fini(&r->bills_slab);
 	net_rx_batch_free(r->rx);
 	free(r->scratch);
 	free(r->burst.record);
@@ -218,7 +233,44 @@ void relay_free(struct relay *r)
 		auth_nonce_fini(r->nonce);
 	free(r->nonce);
 	crypto_free(r->env.auth.crypto);
+	conf_live_drop(r->live);
+	conf_live_drop(r->next_live);
 	free(r);
+}
+
+enum err relay_set_asker(struct relay *r, const struct relay_asker *asker)
+{
+	enum err e = relay_park_new(r);
+
+	if (!e && (asker->usage || asker->events))
+		e = relay_usage_new(r);
+	if (e)
+		return e;
+	r->asker = *asker;
+	r->env.auth.has_users = asker->users;
+	return OK;
+}
+
+void relay_set_live(struct relay *r, struct conf_live *live)
+{
+	conf_live_drop(r->next_live);
+	r->next_live = live;
+}
+
+static void swap_live(struct relay *r)
+{
+	if (!r->next_live)
+		return;
+	conf_live_drop(r->live);
+	r->env.auth.live = r->live = r->next_live;
+	r->next_live = NULL;
+}
+
+void relay_tick(struct relay *r)
+{
+	relay_clock(r);
+	relay_ports_expire(r->shared->ports, r->env.now);
+	relay_usage_tick(r);
 }
 
 enum err relay_listen(struct relay *r, struct relay_listener *l, int fd, const struct addr *at)
@@ -247,6 +299,7 @@ void relay_turn(struct relay *r)
 	relay_session_reap(r);
 	relay_conns_turn(r);
 	relay_dtls_turn(r);
+	swap_live(r);
 	if (r->shared->conf->udp_gso && !r->run.gso && !r->gso_told &&
 	    counter_get(&r->cnt, gso_refused)) {
 		log_warn(r->lg, NULL, "gso_off",

@@ -9,6 +9,7 @@
 #include "net/sock.h"
 #include "net/stream.h"
 #include "net/udp.h"
+#include "relay/ask.h"
 #include "relay/port.h"
 #include "relay/quota.h"
 #include "relay/table.h"
@@ -26,7 +27,10 @@ struct relay_shared {
 	size_t n_ips;
 	struct relay_quota *quota;
 	uint8_t nonce_secret[32];
-	char prefix[96]; /* NODE.EPOCH. : what all public ids of this process begin with */
+	char node[64];	     /* who we are */
+	int64_t epoch;	     /* … in this life: milliseconds since 1970, and three digits of chance */
+	char prefix[96];     /* NODE.EPOCH. : what all public ids of this process begin with */
+	uint64_t digest_key[2]; /* of auth_check_digest() */
 };
 
 must_check enum err relay_shared_new(struct relay_shared **out, const struct conf *conf);
@@ -64,14 +68,56 @@ struct relay_endpoint {
 	tick resume;
 };
 
+/* The windows that bytes are counted in: the words of byte-quota-period. */
+enum relay_period { RELAY_PERIOD_MONTH, RELAY_PERIOD_DAY, RELAY_PERIOD_30D };
+
+/* The words of quota-on-store-failure. */
+enum relay_failure { RELAY_FAILURE_ALLOW, RELAY_FAILURE_DENY };
+
+/* Why a packet of a session was dropped; the words are in relay/record.c. */
+enum relay_drop {
+	RELAY_DROP_NO_CHANNEL,
+	RELAY_DROP_NO_PERMISSION,
+	RELAY_DROP_NO_FAMILY,
+	RELAY_DROP_MALFORMED,
+	RELAY_DROP_OWN_PORT,
+	RELAY_DROP_BANDWIDTH,
+	RELAY_DROP_SEND,
+	RELAY_DROP_TRUNCATED,
+	RELAY_DROP_QUEUE,
+	RELAY_DROP_RECORD,
+	N_RELAY_DROP
+};
+
+/* What a session has drawn of its user's bandwidth, in one direction. */
+struct relay_share {
+	uint64_t left; /* bytes */
+	tick retry;    /* there was not enough: not before that again */
+};
+
+/* What somebody keeps account of for a session. */
+struct relay_bill {
+	struct relay_share share[2]; /* down, up */
+	uint64_t reserved_bps;	     /* of bps-capacity */
+	struct turn_traffic told_rx, told_tx; /* what usage was told of */
+	struct turn_traffic out_rx, out_tx;   /* what was published */
+	enum relay_period period;
+	bool told;   /* usage knows of the session */
+	bool leased; /* the store counts it */
+};
+
 struct relay_session {
 	struct turn_session turn;
 	struct list all; /* in relay.sessions, or in relay.dead */
 	struct relay *relay;
 	struct relay_path path; /* answers and data leave by it */
 	struct relay_endpoint *ep[TURN_N_LEGS];
+	uint32_t drops[N_RELAY_DROP];
 	const char *refused; /* why it was not opened, for the log; NULL: it was */
 	uint64_t id;	     /* never used twice while this process lives */
+	uint64_t user_bps;   /* of its user, on this node; 0: no limit. Else there is a bill */
+	struct relay_bill *bill;   /* NULL: nobody keeps account */
+	struct relay_peers *peers; /* relay/record.h; NULL: none yet */
 };
 
 struct relay {
@@ -82,7 +128,7 @@ struct relay {
 	struct counters cnt;
 	struct turn_env env;
 	struct turn_pools pools;
-	struct slab sessions_slab, endpoints_slab;
+	struct slab sessions_slab, endpoints_slab, bills_slab;
 	struct wheel wheel;
 	struct rng rng;
 	struct auth_nonce *nonce;
@@ -105,6 +151,10 @@ struct relay {
 		     const struct relay_moved *m); /* relay/handoff.h; NULL: no others */
 	void *post_arg;
 	struct relay_dtls_all *dtls; /* relay/dtls.h; NULL: not served */
+	struct relay_asker asker;    /* relay/ask.h; empty: there is nobody to ask */
+	struct relay_park *park;     /* relay/park.h; NULL then */
+	struct relay_usage *usage;   /* relay/usage.h; NULL then */
+	struct conf_live *live, *next_live; /* held; the next one counts from the end of this turn */
 	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
 	bool gso_told;	     /* that segmented sends are given up */
 	bool wide_channels;  /* rfc5766-channel-numbers */
@@ -118,6 +168,24 @@ struct relay {
 /* Makes the context of worker `index`. `loop` and `lg` are that worker's and outlive it. */
 must_check enum err relay_new(struct relay **out, const struct relay_shared *shared,
 			      unsigned index, struct net_loop *loop, struct logger *lg);
+
+/* There is somebody to ask; before there are clients. ERR_NOMEM. */
+must_check enum err relay_set_asker(struct relay *r, const struct relay_asker *asker);
+
+/* What the databases say from the end of this turn on; the reference becomes the relay's. */
+void relay_set_live(struct relay *r, struct conf_live *live);
+
+/* Four times a second. */
+void relay_tick(struct relay *r);
+
+/* An address of a client or a peer as the log and records may have it (log-ip); returns buf, of ADDR_TEXT_LEN. */
+static inline const char *relay_addr_print(const struct relay *r, const struct addr *a, char *buf)
+{
+	return addr_print_masked(a, (enum addr_mask)r->shared->conf->log_ip, buf);
+}
+
+/* Ends all sessions and connections; what is to be told of them is told. Then only relay_free(). */
+void relay_end(struct relay *r);
 
 /* Ends all sessions and frees everything but the listeners' descriptors. */
 void relay_free(struct relay *r);
@@ -135,9 +203,28 @@ void relay_turn(struct relay *r);
 
 /* --- session.c --- */
 
-/* Takes a quota and opens what tx->want says. 0: tx->session is set and has its legs. Else the
- * error code to answer with, and nothing was kept. */
-unsigned relay_session_open(struct relay *r, const struct relay_path *path, struct turn_tx *tx);
+struct relay_grant; /* relay/lease.h */
+
+/* Takes a quota as it was granted and opens what tx->want says. 0: tx->session is set and has its legs. Else
+ * the error code to answer with, and nothing was kept: a lease is given back. */
+unsigned relay_session_open(struct relay *r, const struct relay_path *path, struct turn_tx *tx,
+			    const struct relay_grant *grant);
+
+/* The number of the next session. */
+uint64_t relay_session_next(struct relay *r);
+
+/* Its public id, NODE.EPOCH.COUNTER, into buf of RELAY_ASK_ID_LEN; returns buf. */
+const char *relay_session_id(const struct relay *r, uint64_t id, char *buf);
+
+/* Sessions that are to end: those of a user, or that a secret opened. */
+struct relay_expel {
+	enum turn_end why;
+	uint64_t secret; /* auth_check_digest(); 0: by the user */
+	struct str realm, user;
+};
+
+/* Ends those of this worker. Not while a packet is being handled. */
+void relay_session_expel(struct relay *r, const struct relay_expel *which);
 
 /* The callbacks of struct turn_env. */
 void relay_session_leg_closed(void *arg, struct turn_session *s, enum turn_leg_id leg);
@@ -150,9 +237,18 @@ void relay_session_reap(struct relay *r);
  * is NODE.EPOCH.COUNTER, never used twice. */
 const char *relay_session_who(const struct relay_session *s, char *buf);
 
+/* The same words onto a line. */
+void relay_session_add_who(struct log_text *t, const struct relay_session *s);
+
 static inline struct relay_session *relay_session_of(struct turn_session *s)
 {
 	return container_of(s, struct relay_session, turn);
+}
+
+/* n packets of the session were dropped. */
+static inline void relay_session_drop(struct relay_session *s, enum relay_drop why, size_t n)
+{
+	s->drops[why] = n < UINT32_MAX - s->drops[why] ? s->drops[why] + (uint32_t)n : UINT32_MAX;
 }
 
 /* --- endpoint.c --- */
@@ -203,3 +299,8 @@ void relay_request_tell(struct relay *r, struct relay_session *s, const struct w
 void relay_request(struct relay *r, const struct relay_path *path,
 		   const struct turn_tuple *tuple, struct relay_session *s,
 		   const struct stun_msg *msg);
+
+struct relay_parked; /* relay/park.h */
+
+/* Handles a request that has waited for `a`, unless its client has gone; takes p. */
+void relay_request_again(struct relay *r, struct relay_parked *p, const struct relay_answer *a);

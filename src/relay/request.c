@@ -1,6 +1,10 @@
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/event.h"
 #include "relay/handoff.h"
+#include "relay/lease.h"
+#include "relay/park.h"
+#include "relay/record.h"
 #include "relay/relay.h"
 #include "relay/splice.h"
 #include "turn/alloc.h"
@@ -19,7 +23,7 @@ static void tell_denied(struct relay *r, const struct relay_session *s,
 	log_warn(r->lg, s ? relay_session_who(s, who) : NULL, "peer_denied",
 		 "peer=%s reason=%s allow_with=%s note=\"further refusals of this kind are "
 		 "only counted\"",
-		 addr_print(&tx->denied, peer), turn_policy_text(tx->policy),
+		 relay_addr_print(r, &tx->denied, peer), turn_policy_text(tx->policy),
 		 turn_policy_option(tx->policy));
 }
 
@@ -32,7 +36,7 @@ static void tell_rejected(struct relay *r, const struct turn_tx *tx)
 		return;
 	log_info(r->lg, NULL, "auth_reject",
 		 "client=%s user=%s method=%s code=%u reason=%s n=%llu",
-		 addr_print(&tx->tuple.client, client),
+		 relay_addr_print(r, &tx->tuple.client, client),
 		 log_quote(tx->who.username, user, sizeof user),
 		 stun_method_name(tx->req->method), tx->code, auth_why_text(tx->who.why),
 		 r->n_rejects);
@@ -47,7 +51,7 @@ static void tell_request(struct relay *r, const struct relay_session *s,
 	    !stun_method_name(tx->req->method))
 		return;
 	if (stun_has(tx->req, STUN_A_XOR_PEER_ADDRESS))
-		addr_print(&tx->req->peer, peer);
+		relay_addr_print(r, &tx->req->peer, peer);
 	log_debug(r->lg, relay_session_who(s, who), "request",
 		  "method=%s code=%u peer=%s channel=%u", stun_method_name(tx->req->method),
 		  tx->code, peer, tx->req->channel);
@@ -88,38 +92,171 @@ void relay_request_tell(struct relay *r, struct relay_session *s, const struct w
 	send_answer(r, &s->path, &s->turn.tuple, out);
 }
 
+/* A request on its way, for the first time or again. */
+struct attempt {
+	const struct relay_path *path;
+	struct turn_tx tx;
+	struct wr out;
+	struct relay_parked *parked;	  /* it has waited; NULL: it is here for the first time */
+	const struct relay_answer *lease; /* the answer for the lease that it waited for, or NULL */
+};
+
+/* Room to wait in: as much as it had before, or a copy. */
+static struct relay_parked *park(struct relay *r, struct attempt *a)
+{
+	struct relay_parked *p =
+		a->parked ? a->parked : relay_park_copy(r, a->path, &a->tx);
+
+	if (!p)
+		count(&r->cnt, park_full);
+	return p;
+}
+
+/* What is asked for it did not fit: it will not wait. */
+static enum turn_verdict not_parked(struct relay *r, struct attempt *a, struct relay_parked *p,
+				    unsigned code)
+{
+	if (p && p->ticket)
+		relay_park_wake(r, p);
+	if (p != a->parked)
+		relay_park_drop(r, p);
+	return turn_reply_error(&r->env, &a->tx, code, &a->out);
+}
+
+static enum turn_verdict wait_for_key(struct relay *r, struct attempt *a)
+{
+	struct relay_parked *p = park(r, a);
+	struct relay_ask q = { .kind = RELAY_ASK_KEY,
+			       .realm = str_of(r->shared->conf->realm),
+			       .user = a->tx.req->username };
+
+	if (p)
+		q.ticket = relay_park_wait(r, p, RELAY_ASK_KEY);
+	if (!p || !r->asker.ask(r->asker.arg, &q))
+		return not_parked(r, a, p, 500);
+	count(&r->cnt, park_key);
+	return TURN_DROP;
+}
+
+static enum turn_verdict wait_for_lease(struct relay *r, struct attempt *a)
+{
+	struct relay_parked *p = park(r, a);
+	uint64_t ticket = 0;
+
+	if (p) {
+		p->session_id = relay_session_next(r);
+		ticket = relay_park_wait(r, p, RELAY_ASK_LEASE);
+	}
+	if (!p || !relay_lease_ask(r, ticket, p->session_id, &a->tx))
+		return not_parked(r, a, p, 508);
+	count(&r->cnt, park_lease);
+	return TURN_DROP;
+}
+
+static enum turn_verdict allocate(struct relay *r, struct attempt *a)
+{
+	struct relay_grant grant;
+	unsigned code;
+
+	if (!a->lease && relay_lease_is_due(r, &a->tx))
+		return wait_for_lease(r, a);
+	relay_lease_judge(r, &a->tx, a->lease, &grant);
+	if (a->lease) {
+		grant.has_id = true;
+		grant.id = a->parked->session_id;
+		a->lease = NULL; /* it is the session's, or has been given back */
+	}
+	code = relay_session_open(r, a->path, &a->tx, &grant);
+	return code ? turn_alloc_fail(&r->env, &a->tx, code, &a->out)
+		    : turn_alloc_done(&r->env, &a->tx, &a->out);
+}
+
+/* For those who keep account: it was granted. */
+static void note(struct relay *r, const struct turn_tx *tx)
+{
+	if (tx->req->method == STUN_REFRESH)
+		relay_event_refreshed(r, relay_session_of(tx->session), tx->want.lifetime_s);
+	else
+		relay_record_peers(relay_session_of(tx->session), tx->req);
+}
+
+static void handle(struct relay *r, struct attempt *a)
+{
+	struct turn_tx *tx = &a->tx;
+	struct relay_session *s = tx->session ? relay_session_of(tx->session) : NULL;
+	enum turn_verdict v;
+	bool granted;
+
+	r->env.auth.wall_s = tick_wall_s();
+	v = turn_server_request(&r->env, tx, &a->out);
+	granted = v == TURN_REPLY || v == TURN_WANT_CONNECT;
+	if (v == TURN_WANT_KEY)
+		v = wait_for_key(r, a);
+	if (v == TURN_WANT_RELAY)
+		v = allocate(r, a);
+	if (v == TURN_WANT_CONNECT) {
+		unsigned code = relay_splice_connect(r, s, tx);
+
+		v = code ? turn_reply_error(&r->env, tx, code, &a->out) : TURN_DROP;
+	}
+	tell_rejected(r, tx);
+	tell_denied(r, s, tx);
+	tell_request(r, tx->session ? relay_session_of(tx->session) : NULL, tx);
+	if (granted && !tx->code && tx->session)
+		note(r, tx);
+	if (v == TURN_REPLY)
+		send_answer(r, a->path, &tx->tuple, &a->out);
+	if (tx->bound)
+		relay_conn_bind(a->path->conn, tx->bound);
+	turn_tx_fini(tx);
+}
+
 void relay_request(struct relay *r, const struct relay_path *path,
 		   const struct turn_tuple *tuple, struct relay_session *s,
 		   const struct stun_msg *msg)
 {
-	struct turn_tx tx = { .req = msg, .tuple = *tuple, .session = s ? &s->turn : NULL };
 	uint8_t buf[TURN_ANSWER_MAX];
-	struct wr out = wr_init(buf, sizeof buf);
-	enum turn_verdict v;
+	struct attempt a = { .path = path,
+			     .tx = { .req = msg,
+				     .tuple = *tuple,
+				     .session = s ? &s->turn : NULL },
+			     .out = wr_init(buf, sizeof buf) };
 	unsigned owner;
 
 	if (path->conn && !s && relay_handoff_is_due(r, msg, &owner) &&
 	    relay_conn_move(path->conn, owner))
 		return;
-	r->env.auth.wall_s = tick_wall_s();
-	v = turn_server_request(&r->env, &tx, &out);
-	if (v == TURN_WANT_RELAY) {
-		unsigned code = relay_session_open(r, path, &tx);
-
-		v = code ? turn_alloc_fail(&r->env, &tx, code, &out)
-			 : turn_alloc_done(&r->env, &tx, &out);
+	if (relay_park_has(r, tuple, msg->txid)) { /* sent again while the first one waits */
+		count(&r->cnt, park_joined);
+		return;
 	}
-	if (v == TURN_WANT_CONNECT) {
-		unsigned code = relay_splice_connect(r, s, &tx);
+	handle(r, &a);
+}
 
-		v = code ? turn_reply_error(&r->env, &tx, code, &out) : TURN_DROP;
-	}
-	tell_rejected(r, &tx);
-	tell_denied(r, s, &tx);
-	tell_request(r, tx.session ? relay_session_of(tx.session) : NULL, &tx);
-	if (v == TURN_REPLY)
-		send_answer(r, path, tuple, &out);
-	if (tx.bound)
-		relay_conn_bind(path->conn, tx.bound);
-	turn_tx_fini(&tx);
+void relay_request_again(struct relay *r, struct relay_parked *p, const struct relay_answer *a)
+{
+	struct relay_session *s = relay_table_find(&r->table, &p->tuple);
+	const struct relay_path path = p->path;
+	uint8_t buf[TURN_ANSWER_MAX];
+	struct stun_msg msg;
+	struct attempt again = { .path = &path,
+				 .tx = { .req = &msg,
+					 .tuple = p->tuple,
+					 .session = s ? &s->turn : NULL,
+					 .given = p->is_given ? &p->given : NULL,
+					 .again = a->kind == RELAY_ASK_LEASE },
+				 .out = wr_init(buf, sizeof buf),
+				 .parked = p,
+				 .lease = a->kind == RELAY_ASK_LEASE ? a : NULL };
+
+	if (!stun_decode(p->bytes, p->len, &msg))
+		handle(r, &again);
+	if (again.lease && a->counted) /* it came to something else, or to nothing */
+		relay_lease_release(r, a->user, a->id);
+	if (!p->ticket) /* it does not wait once more */
+		relay_park_drop(r, p);
+	if (path.conn)
+		relay_conn_resumed(path.conn);
+	else if (path.dtls)
+		relay_dtls_resumed(path.dtls);
 }

@@ -1,16 +1,33 @@
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/event.h"
+#include "relay/lease.h"
+#include "relay/record.h"
 #include "relay/relay.h"
+#include "relay/usage.h"
 
-static void add_who(struct log_text *t, const struct relay_session *s)
+const char *relay_session_id(const struct relay *r, uint64_t id, char *buf)
+{
+	snprintf(buf, RELAY_ASK_ID_LEN, "%s%llu", r->shared->prefix, (unsigned long long)id);
+	return buf;
+}
+
+uint64_t relay_session_next(struct relay *r)
+{
+	return r->next_id++ * r->shared->conf->n_workers + r->index;
+}
+
+void relay_session_add_who(struct log_text *t, const struct relay_session *s)
 {
 	char client[ADDR_TEXT_LEN], user[64];
 
 	log_text_word(t, "session", str_of(s->relay->shared->prefix));
 	log_text_digits(t, s->id);
-	log_text_word(t, "client", str_of(addr_print(&s->turn.tuple.client, client)));
+	log_text_word(t, "client", str_of(relay_addr_print(s->relay, &s->turn.tuple.client, client)));
 	log_text_word(t, "user", str_of(log_quote(s->turn.user, user, sizeof user)));
 }
 
@@ -20,7 +37,7 @@ const char *relay_session_who(const struct relay_session *s, char *buf)
 	size_t n;
 
 	log_text_init(&t);
-	add_who(&t, s);
+	relay_session_add_who(&t, s);
 	n = t.len < RELAY_WHO_LEN ? t.len : RELAY_WHO_LEN - 1;
 	memcpy(buf, t.buf, n);
 	buf[n] = '\0';
@@ -31,14 +48,14 @@ const char *relay_session_who(const struct relay_session *s, char *buf)
 static void log_refusal(struct relay *r, const struct relay_session *s, unsigned code,
 			const char *why)
 {
-	unsigned long long *seldom = code == 486   ? &r->n_quota
+	unsigned long long *seldom = code < 500	   ? &r->n_quota
 				     : code == 508 ? &r->n_no_ports
 						   : &r->n_no_sockets;
 	char who[RELAY_WHO_LEN];
 
 	if (!log_seldom(seldom))
 		return;
-	if (code == 486 || strcmp(why, "unknown_token") == 0)
+	if (code < 500 || strcmp(why, "unknown_token") == 0)
 		log_info(r->lg, relay_session_who(s, who), "alloc_refused",
 			 "code=%u reason=\"%s\" n=%llu", code, why, *seldom);
 	else
@@ -90,7 +107,7 @@ static void log_open(struct relay *r, const struct relay_session *s, const struc
 
 	log_text_init(&t);
 	log_text_word(&t, NULL, STR_LIT("alloc_open"));
-	add_who(&t, s);
+	relay_session_add_who(&t, s);
 	log_text_word(&t, "transport", str_of(turn_transport_text(s->turn.tuple.transport)));
 	for (int i = 0; i < TURN_N_LEGS; i++)
 		log_text_word(&t, keys[i],
@@ -101,25 +118,102 @@ static void log_open(struct relay *r, const struct relay_session *s, const struc
 	log_put(r->lg, LOG_INFO_, &t);
 }
 
-unsigned relay_session_open(struct relay *r, const struct relay_path *path, struct turn_tx *tx)
+/* The accounts that are kept of it. ERR_NOMEM. */
+static enum err open_bill(struct relay *r, struct relay_session *s,
+			  const struct relay_grant *g)
+{
+	if (!r->asker.ask && !g->user_bps && !r->shared->conf->bps_capacity)
+		return OK;
+	s->bill = slab_alloc(&r->bills_slab);
+	if (!s->bill)
+		return ERR_NOMEM;
+	s->user_bps = g->user_bps;
+	s->bill->period = g->period;
+	s->bill->leased = g->leased;
+	return OK;
+}
+
+static void release(struct relay *r, uint64_t id, struct str user)
+{
+	char text[RELAY_ASK_ID_LEN];
+
+	relay_lease_release(r, user, relay_session_id(r, id, text));
+}
+
+static void close_bill(struct relay *r, struct relay_session *s)
+{
+	if (!s->bill)
+		return;
+	if (s->bill->leased)
+		release(r, s->id, s->turn.user);
+	relay_quota_unreserve(r->shared->quota, s->bill->reserved_bps);
+	slab_free(&r->bills_slab, s->bill);
+	s->bill = NULL;
+	s->user_bps = 0;
+}
+
+/* bps-capacity: as many sessions as it has room for, each with its max-bps. */
+static bool reserve(struct relay *r, struct relay_session *s, const struct relay_grant *g)
 {
 	const struct conf *conf = r->shared->conf;
+	uint64_t bps = g->max_bps ? g->max_bps : (uint64_t)conf->max_bps;
+
+	if (!conf->bps_capacity)
+		return true;
+	if (!relay_quota_reserve(r->shared->quota, bps, (uint64_t)conf->bps_capacity))
+		return false;
+	s->bill->reserved_bps = bps;
+	return true;
+}
+
+/* What it counts for on this node. 0, or the error code, and why. */
+static unsigned admit(struct relay *r, struct relay_session *s, const struct turn_tx *tx,
+		      const struct relay_grant *g, const char **why)
+{
+	*why = g->why;
+	if (g->code)
+		return g->code;
+	*why = "no_memory";
+	if (open_bill(r, s, g)) {
+		if (g->leased)
+			release(r, g->id, tx->who.user);
+		return 508;
+	}
+	*why = "bps_capacity";
+	if (!reserve(r, s, g)) {
+		close_bill(r, s);
+		return 486;
+	}
+	*why = "quota";
+	if (relay_quota_take(r->shared->quota, tx->who.user, g->user_max, g->total_max)) {
+		close_bill(r, s);
+		return 486;
+	}
+	return 0;
+}
+
+unsigned relay_session_open(struct relay *r, const struct relay_path *path, struct turn_tx *tx,
+			    const struct relay_grant *grant)
+{
 	struct relay_session *s = slab_alloc(&r->sessions_slab);
+	const char *why;
 	unsigned code;
 
-	if (!s)
+	if (!s) {
+		if (grant->leased)
+			release(r, grant->id, tx->who.user);
 		return 508;
+	}
 	s->relay = r;
 	s->path = *path;
-	s->id = r->next_id++ * conf->n_workers + r->index;
+	s->id = grant->has_id ? grant->id : relay_session_next(r);
 	s->turn.user = tx->who.user;
 	s->turn.tuple = tx->tuple;
-	/* under no-auth there are no users to count */
-	if (relay_quota_take(r->shared->quota, tx->who.user,
-			     tx->who.has_key ? conf->user_quota : 0, conf->total_quota)) {
-		log_refusal(r, s, 486, "quota");
+	code = admit(r, s, tx, grant, &why);
+	if (code) {
+		log_refusal(r, s, code, why);
 		slab_free(&r->sessions_slab, s);
-		return 486;
+		return code;
 	}
 	list_push(&r->sessions, &s->all);
 	code = start(r, s, tx);
@@ -131,9 +225,12 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 			relay_session_ended(r, &s->turn, TURN_END_REFUSED);
 		return code;
 	}
+	if (grant->max_bps != s->turn.max_bps)
+		turn_session_limit(&r->env, &s->turn, grant->max_bps);
 	tx->session = &s->turn;
 	count(&r->cnt, alloc_opened);
 	log_open(r, s, tx);
+	relay_event_opened(r, s, tx->want.lifetime_s);
 	return 0;
 }
 
@@ -145,24 +242,6 @@ void relay_session_leg_closed(void *arg, struct turn_session *t, enum turn_leg_i
 	s->ep[leg] = NULL;
 }
 
-static void log_end(struct relay *r, const struct relay_session *s, enum turn_end why)
-{
-	const struct turn_session *turn = &s->turn;
-	struct log_text t;
-
-	log_text_init(&t);
-	log_text_word(&t, NULL, STR_LIT("session_end"));
-	add_who(&t, s);
-	log_text_word(&t, "reason", str_of(turn_end_text(why)));
-	log_text_number(&t, "seconds", (r->env.now - turn->opened) / 1000);
-	log_text_number(&t, "rx_packets", turn->rx.packets);
-	log_text_number(&t, "rx_bytes", turn->rx.bytes);
-	log_text_number(&t, "tx_packets", turn->tx.packets);
-	log_text_number(&t, "tx_bytes", turn->tx.bytes);
-	log_text_number(&t, "dropped", turn->dropped);
-	log_put(r->lg, LOG_INFO_, &t);
-}
-
 void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 {
 	struct relay_session *s = relay_session_of(t);
@@ -172,8 +251,11 @@ void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 	if (why != TURN_END_REFUSED) { /* one that never opened was logged as refused */
 		relay_table_remove(&r->table, s);
 		count(&r->cnt, alloc_closed);
-		log_end(r, s, why);
+		relay_record_end(r, s, why);
+		relay_usage_end(r, s);
+		relay_event_ended(r, s);
 	}
+	close_bill(r, s);
 	if (s->path.conn && why != TURN_END_REFUSED)
 		relay_conn_session_ended(s->path.conn);
 	if (s->path.dtls)
@@ -188,6 +270,29 @@ void relay_session_reap(struct relay *r)
 		struct relay_session *s = list_entry(r->dead.next, struct relay_session, all);
 
 		list_del(&s->all);
+		free(s->peers);
 		slab_free(&r->sessions_slab, s);
+	}
+}
+
+static bool is_expelled(const struct relay *r, const struct relay_session *s,
+			const struct relay_expel *which)
+{
+	if (which->secret)
+		return s->turn.secret == which->secret;
+	return s->turn.has_key && str_eq(s->turn.user, which->user) &&
+	       str_eq(str_of(r->shared->conf->realm), which->realm);
+}
+
+void relay_session_expel(struct relay *r, const struct relay_expel *which)
+{
+	struct list *l, *next;
+
+	for (l = r->sessions.next; l != &r->sessions; l = next) {
+		struct relay_session *s = list_entry(l, struct relay_session, all);
+
+		next = l->next;
+		if (is_expelled(r, s, which))
+			turn_session_end(&r->env, &s->turn, which->why);
 	}
 }

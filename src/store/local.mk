@@ -1,8 +1,35 @@
 noinst_LIBRARIES += %D%/libstore.a
 %C%_libstore_a_SOURCES = \
 	%D%/backend.h \
+	%D%/batch.c \
+	%D%/batch.h \
+	%D%/cache.c \
+	%D%/cache.h \
+	%D%/delivery.c \
+	%D%/delivery.h \
+	%D%/inside.h \
+	%D%/job.c \
+	%D%/lease.c \
+	%D%/lease.h \
+	%D%/link.c \
+	%D%/link.h \
+	%D%/memory.c \
 	%D%/op.c \
 	%D%/op.h \
+	%D%/question.c \
+	%D%/quota.c \
+	%D%/quota.h \
+	%D%/reader.c \
+	%D%/report.c \
+	%D%/spool.c \
+	%D%/spool.h \
+	%D%/store.c \
+	%D%/store.h \
+	%D%/usage.c \
+	%D%/usage.h
+
+if STORE_REDIS
+%C%_libstore_a_SOURCES += \
 	%D%/redis.c \
 	%D%/redis.h \
 	%D%/redis_admin.c \
@@ -16,5 +43,5 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/redis_quota.c \
 	%D%/redis_resolve.c \
 	%D%/redis_resolve.h \
-	%D%/redis_users.c \
-	%D%/store.h
+	%D%/redis_users.c
+endif

@@ -50,6 +50,9 @@ struct store_job *store_job_new(enum store_job_kind kind, struct str realm, stru
 /* Wipes the key. NULL is fine. Any thread. */
 void store_job_free(struct store_job *j);
 
+/* A record made with calloc(), and the texts in it. NULL is fine. Any thread. */
+void store_record_free(struct store_record *r);
+
 struct store;
 
 /* What the store thread calls in the rest of the server; each from the store thread. */

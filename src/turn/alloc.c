@@ -181,6 +181,7 @@ enum turn_verdict turn_alloc_refresh(struct turn_env *env, struct turn_tx *tx, s
 		return turn_reply_error(env, tx, code, out);
 	ends = stun_has(tx->req, STUN_A_LIFETIME) && tx->req->lifetime_s == 0;
 	lifetime = ends ? 0 : lifetime_s(env, tx->req);
+	tx->want.lifetime_s = lifetime;
 	turn_reply_begin(tx, STUN_SUCCESS, out);
 	stun_add_u32(out, STUN_T_LIFETIME, lifetime);
 	enum turn_verdict v = turn_reply_finish(env, tx, out);

@@ -172,9 +172,28 @@ static bool switched_off(const struct conf *conf, enum turn_policy class)
 	}
 }
 
-static enum turn_policy judge(const struct conf *conf, const struct addr *a)
+/* Whose lists are asked. */
+struct lists {
+	const struct conf *conf;
+	const struct conf_live_realm *realm, *all; /* of the databases: this realm's, and every realm's; or NULL */
+};
+
+/* The databases' lists, which stand behind the configuration's: allowed before denied, as there. */
+static bool is_listed(const struct lists *l, const struct addr *a, enum turn_policy *verdict)
 {
-	enum turn_policy class = classify(a);
+	*verdict = TURN_POLICY_ALLOW;
+	if ((l->realm && prefix_has(&l->realm->allowed, a)) ||
+	    (l->all && prefix_has(&l->all->allowed, a)))
+		return true;
+	*verdict = TURN_POLICY_LISTED;
+	return (l->realm && prefix_has(&l->realm->denied, a)) ||
+	       (l->all && prefix_has(&l->all->denied, a));
+}
+
+static enum turn_policy judge(const struct lists *l, const struct addr *a)
+{
+	enum turn_policy class = classify(a), listed;
+	const struct conf *conf = l->conf;
 
 	if (switched_off(conf, class))
 		return class;
@@ -182,6 +201,8 @@ static enum turn_policy judge(const struct conf *conf, const struct addr *a)
 		return TURN_POLICY_ALLOW;
 	if (prefix_has(&conf->denied, a))
 		return TURN_POLICY_LISTED;
+	if (is_listed(l, a, &listed))
+		return listed;
 	switch (class) {
 	case TURN_POLICY_UNSPECIFIED:
 	case TURN_POLICY_LOOPBACK:
@@ -195,8 +216,11 @@ static enum turn_policy judge(const struct conf *conf, const struct addr *a)
 	}
 }
 
-enum turn_policy turn_policy_peer(const struct conf *conf, const struct addr *peer)
+enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
+				  const struct addr *peer)
 {
+	const struct lists lists = { conf, conf_live_find_realm(live, str_of(conf->realm)),
+				     conf_live_find_realm(live, STR_LIT("")) };
 	struct addr ip = *peer, inside[2];
 	enum turn_policy verdict;
 	size_t n;
@@ -205,13 +229,13 @@ enum turn_policy turn_policy_peer(const struct conf *conf, const struct addr *pe
 	/* An own loopback address is for tests on one host: its switch opens all of it. */
 	if (is_own(conf, &ip) && !(addr_is_loopback(&ip) && conf->allow_loopback_peers))
 		return TURN_POLICY_OWN;
-	verdict = judge(conf, &ip);
+	verdict = judge(&lists, &ip);
 	if (turn_policy_denies(verdict))
 		return verdict;
 	n = embedded(&ip, inside);
 	for (size_t i = 0; i < n; i++) {
 		enum turn_policy inner = is_own(conf, &inside[i]) ? TURN_POLICY_DISGUISE
-								  : judge(conf, &inside[i]);
+								  : judge(&lists, &inside[i]);
 		/* Wrapped in an address that allowed-peer-ip names, the inside still has to pass. */
 		if (turn_policy_denies(inner) && !addr_is_loopback(&ip))
 			return inner;

@@ -1,7 +1,7 @@
 /*
  * Which peers may be reached. Denied by default is everything that is not an ordinary global
  * unicast address, in every disguise; the order is: this server's own addresses, then
- * allowed-peer-ip, denied-peer-ip, the defaults. Loopback, unspecified, multicast and broadcast
+ * allowed-peer-ip and denied-peer-ip of the configuration, the same of the databases, the defaults. Loopback, unspecified, multicast and broadcast
  * need their own switch besides. Pure; any thread.
  */
 #pragma once
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "conf/conf.h"
+#include "conf/live.h"
 
 enum turn_policy {
 	TURN_POLICY_ALLOW,
@@ -23,7 +24,7 @@ enum turn_policy {
 	TURN_POLICY_PRIVATE,
 	TURN_POLICY_SPECIAL,  /* any other special-purpose range of IANA's registries */
 	TURN_POLICY_DISGUISE, /* IPv4 in IPv6: mapped, compatible, 6to4, Teredo, ISATAP */
-	TURN_POLICY_LISTED,   /* denied-peer-ip */
+	TURN_POLICY_LISTED,   /* denied-peer-ip, of the configuration or of a database */
 	N_TURN_POLICY
 };
 
@@ -32,8 +33,9 @@ static inline bool turn_policy_denies(enum turn_policy p)
 	return p > TURN_POLICY_OWN;
 }
 
-/* Judges the IP of `peer`; its port does not matter. */
-enum turn_policy turn_policy_peer(const struct conf *conf, const struct addr *peer);
+/* Judges the IP of `peer`; its port does not matter. `live` is what the databases say, or NULL. */
+enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
+				  const struct addr *peer);
 
 /* True for addresses from which RFC 8656 s.21.4 forbids allocations: Teredo and 6to4. */
 bool turn_policy_is_tunnel(const struct addr *client);

@@ -32,7 +32,8 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 {
 	const struct turn_session *s = session_of(env, tx);
 	const struct auth_known known =
-		s ? (struct auth_known){ s->username, s->user, s->cred_expires_s, s->key }
+		s ? (struct auth_known){ s->username, s->user, s->cred_expires_s, s->secret,
+					 s->key }
 		  : (struct auth_known){ 0 };
 
 	if (env->auth.conf->no_auth)
@@ -41,16 +42,19 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 			    !auth_throttle_has(env->auth.throttle, &tx->tuple.client,
 					       auth_throttle_share(env->auth.conf), env->now);
 	switch (auth_check(&env->auth, tx->req, &tx->tuple.client,
-			   s && s->has_key ? &known : NULL, &tx->who)) {
+			   s && s->has_key ? &known : NULL, tx->given, &tx->who)) {
 	case AUTH_ACCEPT:
-		count(env->cnt, auth_ok);
-		if (env->auth.throttle)
+		count_n(env->cnt, auth_ok, !tx->again);
+		if (env->auth.throttle && !tx->again)
 			auth_throttle_give(env->auth.throttle, &tx->tuple.client,
 					   auth_throttle_share(env->auth.conf));
 		return tx->accepted = true;
 	case AUTH_CHALLENGE:
 		count(env->cnt, auth_challenge);
 		*v = turn_reply_error(env, tx, 401, out);
+		return false;
+	case AUTH_WANT_KEY:
+		*v = TURN_WANT_KEY;
 		return false;
 	case AUTH_BAD:
 		*v = turn_reply_error(env, tx, 400, out);
@@ -85,6 +89,57 @@ static enum turn_verdict in_session(struct turn_env *env, struct turn_tx *tx,
 	return handler(env, tx, out);
 }
 
+static void count_request(struct turn_env *env, uint16_t method)
+{
+	switch (method) {
+	case STUN_ALLOCATE:
+		count(env->cnt, req_allocate);
+		break;
+	case STUN_REFRESH:
+		count(env->cnt, req_refresh);
+		break;
+	case STUN_CREATE_PERMISSION:
+		count(env->cnt, req_permission);
+		break;
+	case STUN_CHANNEL_BIND:
+		count(env->cnt, req_channel);
+		break;
+	case STUN_CONNECT:
+		count(env->cnt, req_connect);
+		break;
+	case STUN_CONNECTION_BIND:
+		count(env->cnt, req_connection_bind);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Who handles requests in a session. False: nobody knows the method. */
+static bool find_handler(uint16_t method, handler_fn **handler)
+{
+	*handler = NULL;
+	switch (method) {
+	case STUN_ALLOCATE:
+	case STUN_CONNECTION_BIND: /* these need none */
+		return true;
+	case STUN_REFRESH:
+		*handler = turn_alloc_refresh;
+		return true;
+	case STUN_CREATE_PERMISSION:
+		*handler = turn_perm_create;
+		return true;
+	case STUN_CHANNEL_BIND:
+		*handler = turn_chan_bind;
+		return true;
+	case STUN_CONNECT:
+		*handler = turn_tcp_connect;
+		return true;
+	default:
+		return false;
+	}
+}
+
 static enum turn_verdict turn_method(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	uint16_t unknown[TURN_MAX_UNKNOWN];
@@ -92,35 +147,12 @@ static enum turn_verdict turn_method(struct turn_env *env, struct turn_tx *tx, s
 	handler_fn *handler;
 	size_t n_unknown;
 
-	switch (tx->req->method) {
-	case STUN_ALLOCATE:
-		count(env->cnt, req_allocate);
-		handler = NULL;
-		break;
-	case STUN_REFRESH:
-		count(env->cnt, req_refresh);
-		handler = turn_alloc_refresh;
-		break;
-	case STUN_CREATE_PERMISSION:
-		count(env->cnt, req_permission);
-		handler = turn_perm_create;
-		break;
-	case STUN_CHANNEL_BIND:
-		count(env->cnt, req_channel);
-		handler = turn_chan_bind;
-		break;
-	case STUN_CONNECT:
-		count(env->cnt, req_connect);
-		handler = turn_tcp_connect;
-		break;
-	case STUN_CONNECTION_BIND:
-		count(env->cnt, req_connection_bind);
-		handler = NULL;
-		break;
-	default:
+	if (!find_handler(tx->req->method, &handler)) {
 		count(env->cnt, drop_method); /* RFC 8489 s.6.3: discarded in silence */
 		return TURN_DROP;
 	}
+	if (!tx->again && !tx->given)
+		count_request(env, tx->req->method);
 	/* an allocation whose time is over is none: 437, and a new one may take its place */
 	if (tx->session && turn_session_expire(env, tx->session))
 		tx->session = NULL;

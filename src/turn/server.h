@@ -19,7 +19,7 @@ struct turn_want {
 	bool reserve;		  /* … and its R bit: hold the next port, fill tx->token */
 	bool redeem;		  /* RESERVATION-TOKEN: the port that tx->token stands for */
 	bool tcp;		  /* RFC 6062: a listening TCP socket */
-	uint32_t lifetime_s;
+	uint32_t lifetime_s; /* of a Refresh, too: what it got */
 };
 
 /* One request on its way through: filled by the caller up to the line, by the core below it. */
@@ -27,6 +27,8 @@ struct turn_tx {
 	const struct stun_msg *req;
 	struct turn_tuple tuple;
 	struct turn_session *session; /* of the tuple, or NULL; NULL again once it has ended */
+	const struct auth_given *given; /* the answer to TURN_WANT_KEY; NULL: nobody was asked */
+	bool again; /* the same request was here before and authenticated, and had to wait for a relay */
 	/* --- */
 	struct auth_who who;
 	bool accepted; /* authenticated, or nobody has to be */
@@ -45,7 +47,8 @@ struct turn_tx {
  * Handles one STUN message that is not a Send indication. The caller decoded it, and found the
  * session of its 5-tuple. TURN_REPLY: send `out` (at least TURN_ANSWER_MAX bytes were offered).
  * The session may have ended meanwhile (env->ended was called); tx->session is then NULL.
- * After TURN_WANT_RELAY the same tx goes to turn_alloc_done() or turn_alloc_fail(). At the end
+ * After TURN_WANT_KEY the request, its bytes kept, comes
+ * again later in a new tx. After TURN_WANT_RELAY the same tx goes to turn_alloc_done() or turn_alloc_fail(). At the end
  * the caller calls turn_tx_fini().
  */
 enum turn_verdict turn_server_request(struct turn_env *env, struct turn_tx *tx, struct wr *out);

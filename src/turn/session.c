@@ -12,7 +12,8 @@ const char *turn_end_text(enum turn_end e)
 	static const char *const text[N_TURN_END] = {
 		[TURN_END_DELETED] = "deleted", [TURN_END_EXPIRED] = "expired",
 		[TURN_END_CLOSED] = "closed",	[TURN_END_SHUTDOWN] = "shutdown",
-		[TURN_END_REFUSED] = "refused",
+		[TURN_END_REFUSED] = "refused", [TURN_END_QUOTA] = "byte_quota",
+		[TURN_END_WITHDRAWN] = "withdrawn",
 	};
 
 	return (unsigned)e < N_TURN_END ? text[e] : "unknown";
@@ -68,6 +69,13 @@ static void on_expiry(struct wheel_timer *t, tick now, void *arg)
 	turn_session_expire(arg, container_of(t, struct turn_session, timer));
 }
 
+void turn_session_limit(struct turn_env *env, struct turn_session *s, uint64_t max_bps)
+{
+	s->max_bps = max_bps;
+	bucket_init(&s->up, turn_session_burst(max_bps), env->now);
+	bucket_init(&s->down, turn_session_burst(max_bps), env->now);
+}
+
 enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 			   const struct turn_tuple *tuple, const struct auth_who *who,
 			   const struct stun_msg *req)
@@ -86,13 +94,13 @@ enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 		s->user = (struct str){ name + (who->user.p - who->username.p), who->user.len };
 	s->tuple = *tuple;
 	s->cred_expires_s = who->expires_s;
+	s->secret = who->secret;
 	s->has_key = who->has_key;
 	memcpy(s->key, who->key, sizeof s->key);
 	memcpy(s->alloc_txid, req->txid, sizeof s->alloc_txid);
 	s->tcp = req->transport == TURN_PROTO_TCP;
 	s->opened = env->now;
-	bucket_init(&s->up, turn_session_burst((uint64_t)env->auth.conf->max_bps), env->now);
-	bucket_init(&s->down, turn_session_burst((uint64_t)env->auth.conf->max_bps), env->now);
+	turn_session_limit(env, s, (uint64_t)env->auth.conf->max_bps);
 	hmap_init(&s->chans);
 	hmap_init(&s->peers);
 	hmap_init(&s->perms);

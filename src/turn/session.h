@@ -40,6 +40,8 @@ enum turn_end {
 	TURN_END_CLOSED,   /* the client closed its connection, or it broke */
 	TURN_END_SHUTDOWN, /* the server stops */
 	TURN_END_REFUSED,  /* never opened: what it asked for was not to be had */
+	TURN_END_QUOTA,	   /* the user's bytes of the period are used up */
+	TURN_END_WITHDRAWN, /* the secret that opened it was withdrawn, or the user revoked */
 	N_TURN_END
 };
 
@@ -97,13 +99,14 @@ struct turn_session {
 	struct hmap chans, peers, perms;
 	struct hmap tcps; /* of turn_tcp, by peer */
 	struct turn_leg leg[TURN_N_LEGS];
-	struct bucket up, down;	    /* max-bps: client to peer, peer to client */
+	struct bucket up, down;	    /* max_bps: client to peer, peer to client */
+	uint64_t max_bps;	    /* bytes per second in each direction; 0: no limit */
 	struct turn_traffic rx, tx; /* from the client to peers, from peers to the client */
-	uint64_t dropped;	    /* packets, for any reason */
 
 	struct str username; /* owned; as sent in USERNAME */
 	struct str user;     /* inside username: the account that quotas count */
 	int64_t cred_expires_s;
+	uint64_t secret; /* auth_check_digest() of the secret that opened it; 0: no time-limited credential */
 	uint8_t key[AUTH_KEY_LEN];
 	bool has_key; /* false: opened under no-auth */
 	bool has_token;
@@ -152,6 +155,9 @@ struct turn_env {
 must_check enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 				      const struct turn_tuple *tuple,
 				      const struct auth_who *who, const struct stun_msg *req);
+
+/* Sets another limit than the configuration's max-bps, which it begins with. */
+void turn_session_limit(struct turn_env *env, struct turn_session *s, uint64_t max_bps);
 
 /* Adds a relayed address for lifetime_s seconds. */
 void turn_session_add_leg(struct turn_env *env, struct turn_session *s, enum turn_leg_id id,

@@ -1,5 +1,11 @@
 noinst_LIBRARIES += %D%/libworker.a
 %C%_libworker_a_SOURCES = \
+	%D%/ask.c \
+	%D%/ask.h \
+	%D%/board.c \
+	%D%/board.h \
+	%D%/bridge.c \
+	%D%/bridge.h \
 	%D%/certs.c \
 	%D%/certs.h \
 	%D%/control.c \

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "worker/bridge.h"
+
 static enum err start_one(struct worker_pool *p, unsigned i, const struct relay_shared *shared,
 			  const struct worker_sockets *sockets, struct net_cert *cert,
 			  struct log *log)
@@ -19,16 +21,21 @@ static enum err start_one(struct worker_pool *p, unsigned i, const struct relay_
 
 enum err worker_pool_start(struct worker_pool *p, const struct relay_shared *shared,
 			   const struct worker_sockets *sockets, struct net_cert *cert,
-			   struct log *log)
+			   struct log *log, struct worker_bridge *bridge)
 {
 	enum err e = OK;
 
+	p->bridge = bridge;
 	p->n = shared->conf->n_workers;
 	p->workers = calloc(p->n, sizeof *p->workers);
 	if (!p->workers)
 		return ERR_NOMEM;
 	for (unsigned i = 0; i < p->n && !e; i++)
 		e = start_one(p, i, shared, sockets, cert, log);
+	for (unsigned i = 0; i < p->n && !e; i++)
+		e = worker_connect(&p->workers[i], bridge);
+	if (!e)
+		worker_bridge_connect(bridge, p->workers);
 	for (unsigned i = 0; i < p->n && !e; i++)
 		e = worker_start(&p->workers[i]);
 	if (e)
@@ -52,9 +59,11 @@ void worker_pool_stop(struct worker_pool *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
 		worker_stop(&p->workers[i]);
+	if (p->bridge)
+		worker_bridge_connect(p->bridge, NULL);
 	for (unsigned i = 0; i < p->n; i++)
 		if (p->workers[i].loop)
 			worker_fini(&p->workers[i]);
 	free(p->workers);
-	*p = (struct worker_pool){ NULL, 0 };
+	*p = (struct worker_pool){ NULL, 0, NULL };
 }

@@ -4,16 +4,20 @@
 #include "worker/listen.h"
 #include "worker/worker.h"
 
+struct worker_bridge; /* worker/bridge.h */
+
 struct worker_pool {
 	struct worker *workers;
 	unsigned n;
+	struct worker_bridge *bridge;
 };
 
-/* Prepares and starts conf->n_workers workers on their sockets, with certificates for TLS (or NULL). On
- * failure all is undone. */
+/* Prepares and starts conf->n_workers workers on their sockets, with certificates for TLS (or NULL), connected
+ * with the store by `bridge`. On failure all is undone. */
 must_check enum err worker_pool_start(struct worker_pool *p, const struct relay_shared *shared,
 				      const struct worker_sockets *sockets,
-				      struct net_cert *cert, struct log *log);
+				      struct net_cert *cert, struct log *log,
+				      struct worker_bridge *bridge);
 
 /* Connections of all workers begin with `cert` soon; each takes a reference. ERR_FULL: some worker has no
  * room for the message; the others have it. */

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "relay/dtls.h"
+#include "worker/bridge.h"
 #include "worker/msg.h"
 
 /* TLS and DTLS that begin from now on. The reference becomes ours. */
@@ -31,6 +32,8 @@ static void on_mail(int fd, void *arg)
 			w->stop = true;
 		else if (msg.kind == WORKER_CERT)
 			set_cert(w, msg.cert);
+		else if (msg.kind == WORKER_STORE)
+			worker_ask_answer(w, msg.job);
 		else
 			relay_handoff_receive(w->relay, &msg.moved);
 	}
@@ -49,8 +52,9 @@ static void on_tick(int fd, void *arg)
 	struct worker *w = arg;
 
 	(void)fd;
-	relay_clock(w->relay);
-	relay_ports_expire(w->relay->shared->ports, w->relay->env.now);
+	relay_tick(w->relay);
+	worker_ask_tick(w);
+	worker_board_read(worker_bridge_board(w->bridge), &w->reader, w->relay);
 }
 
 static void *run(void *arg)
@@ -126,6 +130,16 @@ enum err worker_init(struct worker *w, unsigned index, const struct relay_shared
 	return e;
 }
 
+enum err worker_connect(struct worker *w, struct worker_bridge *bridge)
+{
+	struct relay_asker asker = worker_bridge_kinds(w->relay->shared->conf);
+
+	w->bridge = bridge;
+	asker.ask = worker_ask;
+	asker.arg = w;
+	return worker_bridge_store(bridge) ? relay_set_asker(w->relay, &asker) : OK;
+}
+
 enum err worker_start(struct worker *w)
 {
 	sigset_t all, before;
@@ -177,6 +191,8 @@ static void empty_mailbox(struct worker *w)
 			relay_handoff_dispose(&msg.moved);
 		else if (msg.kind == WORKER_CERT)
 			net_cert_drop(msg.cert);
+		else if (msg.kind == WORKER_STORE)
+			store_job_free(msg.job); /* a lease in it ends with the store */
 	}
 }
 
@@ -187,6 +203,8 @@ void worker_fini(struct worker *w)
 		relay_unlisten(&w->listeners[i]);
 	for (size_t i = 0; i < w->n_acceptors; i++)
 		relay_conn_unlisten(&w->acceptors[i]);
+	relay_end(w->relay);
+	worker_ask_finish(w);
 	relay_free(w->relay);
 	free(w->listeners);
 	free(w->acceptors);

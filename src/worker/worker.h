@@ -6,8 +6,12 @@
 #include "base/mbox.h"
 #include "relay/conn.h"
 #include "relay/relay.h"
+#include "worker/ask.h"
+#include "worker/board.h"
 
 enum { WORKER_TICK_MS = 250, WORKER_MBOX_LEN = 256 };
+
+struct worker_bridge; /* worker/bridge.h */
 
 struct worker {
 	pthread_t thread;
@@ -18,6 +22,9 @@ struct worker {
 		all; /* the pool's workers: whose mailboxes this one may write to; NULL: none */
 	struct net_loop *loop;
 	struct relay *relay;
+	struct worker_bridge *bridge; /* the pool's */
+	struct worker_outbox outbox;  /* what the store has no room for */
+	struct worker_reader reader;  /* of the board */
 	struct mbox *mbox;
 	struct net_watch mbox_watch;
 	struct relay_listener *listeners;
@@ -30,6 +37,9 @@ struct worker {
 must_check enum err worker_init(struct worker *w, unsigned index,
 				const struct relay_shared *shared, const int *fds,
 				struct net_cert *cert, struct logger *lg);
+
+/* Connects it with the store, if there is one, and the board. After worker_init(). ERR_NOMEM. */
+must_check enum err worker_connect(struct worker *w, struct worker_bridge *bridge);
 
 /* Starts the thread. */
 must_check enum err worker_start(struct worker *w);

@@ -46,6 +46,11 @@ static int setup_strict(void **state)
 	return setup_conf(state, WORLD_CONF "strict-expiry\n");
 }
 
+static int setup_max_ttl(void **state)
+{
+	return setup_conf(state, WORLD_CONF "credential-max-ttl=120\n");
+}
+
 static int setup_users_only(void **state)
 {
 	return setup_conf(state, WORLD_HOSTS "user=alice:wonder\n");
@@ -88,10 +93,16 @@ static void write_request(struct fixture *f, const struct paper *p)
 	assert_int_equal(stun_decode(f->raw, wr_len(&w), &f->msg), OK);
 }
 
+static enum auth_verdict judge_given(struct fixture *f, const struct paper *p, const struct auth_given *given)
+{
+	write_request(f, p);
+	return auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, given, &f->who);
+}
+
 static enum auth_verdict judge(struct fixture *f, const struct paper *p, const struct auth_known *known)
 {
 	write_request(f, p);
-	return auth_check(&f->w->env.auth, &f->msg, &f->client, known, &f->who);
+	return auth_check(&f->w->env.auth, &f->msg, &f->client, known, NULL, &f->who);
 }
 
 static bool has_some_key(const struct fixture *f)
@@ -152,7 +163,7 @@ static void test_malformed_texts_are_400(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
 		write_request(f, &(struct paper){ "alice", REALM, "wonder", true, false, false });
 		f->msg.bad |= texts[i];
-		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_BAD);
+		assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, NULL, &f->who), AUTH_BAD);
 	}
 }
 
@@ -243,7 +254,7 @@ static void test_without_a_secret_none_are_ephemeral(void **state)
 static void known_client(struct fixture *f, enum auth_verdict when_expired)
 {
 	static const char name[] = "1700000060:carol";
-	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, NULL };
+	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, NULL };
 	uint8_t key[AUTH_KEY_LEN];
 
 	assert_int_equal(judge_guest(f, name, "north", NULL), AUTH_ACCEPT);
@@ -279,8 +290,177 @@ static void test_sha256_decides(void **state)
 
 	write_request(f, &(struct paper){ "alice", REALM, "wonder", true, true, false });
 	f->raw[f->msg.integrity256_off + 4] ^= 1;
-	assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, &f->who), AUTH_REJECT);
+	assert_int_equal(auth_check(&f->w->env.auth, &f->msg, &f->client, NULL, NULL, &f->who), AUTH_REJECT);
 	assert_int_equal(f->who.why, AUTH_WHY_INTEGRITY);
+}
+
+/* --- what databases say --- */
+
+static struct conf_live *live_new(struct fixture *f)
+{
+	struct conf_live *l = NULL;
+
+	assert_int_equal(conf_live_new(&l, f->w->env.hash_key), OK);
+	f->w->env.auth.live = l;
+	return l;
+}
+
+static void test_secrets_of_the_databases_count_too(void **state)
+{
+	static const struct {
+		const char *secret;
+		enum auth_verdict verdict;
+	} row[] = {
+		{ "north", AUTH_ACCEPT }, { "south", AUTH_ACCEPT }, { "west", AUTH_ACCEPT },
+		{ "everywhere", AUTH_ACCEPT }, { "theirs", AUTH_REJECT },
+	};
+	struct fixture *f = *state;
+	struct conf_live *l = live_new(f);
+
+	assert_int_equal(conf_live_add_secret(l, STR_LIT(REALM), STR_LIT("west")), OK);
+	assert_int_equal(conf_live_add_secret(l, STR_LIT(""), STR_LIT("everywhere")), OK);
+	assert_int_equal(conf_live_add_secret(l, STR_LIT("example.net"), STR_LIT("theirs")), OK);
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		struct str secret = str_of(row[i].secret);
+
+		assert_int_equal(judge_guest(f, "1700000060:carol", row[i].secret, NULL), row[i].verdict);
+		assert_int_equal(f->who.secret, row[i].verdict == AUTH_ACCEPT ?
+							auth_check_digest(f->w->env.auth.digest_key, secret) : 0);
+	}
+	f->w->env.auth.live = NULL; /* withdrawn */
+	conf_live_drop(l);
+	assert_int_equal(judge_guest(f, "1700000060:carol", "west", NULL), AUTH_REJECT);
+}
+
+/* Without credential-max-ttl nobody knows when a credential was made; with it, what must be younger is good. */
+static void revoked(struct fixture *f, int64_t before_s, enum auth_verdict verdict)
+{
+	struct conf_live *l = live_new(f);
+
+	assert_int_equal(conf_live_add_revoked(l, STR_LIT(REALM), STR_LIT("carol"), before_s), OK);
+	assert_int_equal(judge_guest(f, "1700000060:carol", "north", NULL), verdict);
+	assert_int_equal(f->who.why, verdict == AUTH_ACCEPT ? AUTH_WHY_NONE : AUTH_WHY_REVOKED);
+	assert_int_equal(judge_guest(f, "1700000060:dave", "north", NULL), AUTH_ACCEPT);
+	assert_int_equal(judge_guest(f, "1700000060:carol", "east", NULL), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_INTEGRITY); /* whoever has no secret learns nothing */
+	f->w->env.auth.live = NULL;
+	conf_live_drop(l);
+}
+
+static void test_a_revoked_user_stays_out(void **state)
+{
+	revoked(*state, WORLD_T0 - 1000000, AUTH_REJECT);
+	revoked(*state, WORLD_T0 + 1, AUTH_REJECT);
+}
+
+static void test_a_credential_younger_than_the_revocation_is_good(void **state)
+{
+	revoked(*state, WORLD_T0 - 60, AUTH_ACCEPT); /* lives 120 s, so it was made at T0 - 60 or later */
+	revoked(*state, WORLD_T0 - 59, AUTH_REJECT);
+}
+
+static void test_a_life_beyond_the_longest_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(judge_guest(f, "1700000180:carol", "north", NULL), AUTH_ACCEPT); /* clocks differ */
+	assert_int_equal(judge_guest(f, "1700000181:carol", "north", NULL), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_TOO_LONG);
+}
+
+static void test_a_revoked_user_has_no_session_for_long(void **state)
+{
+	struct fixture *f = *state;
+	struct conf_live *l = live_new(f);
+	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, NULL };
+	uint8_t key[AUTH_KEY_LEN];
+
+	assert_int_equal(judge_guest(f, "1700000060:carol", "north", NULL), AUTH_ACCEPT);
+	memcpy(key, f->who.key, sizeof key);
+	known.key = key;
+	known.secret = f->who.secret;
+	assert_int_equal(judge_guest(f, "1700000060:carol", "north", &known), AUTH_ACCEPT);
+	assert_int_equal(f->who.secret, known.secret);
+	assert_int_equal(conf_live_add_revoked(l, STR_LIT(REALM), STR_LIT("carol"), WORLD_T0), OK);
+	assert_int_equal(judge_guest(f, "1700000060:carol", "north", &known), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_REVOKED);
+	f->w->env.auth.live = NULL;
+	conf_live_drop(l);
+}
+
+/* --- the database of users --- */
+
+static struct auth_given given_key(struct fixture *f, const char *user, const char *password)
+{
+	struct auth_given g = { .state = AUTH_GIVEN_KEY };
+
+	assert_int_equal(auth_longterm_key(f->w->env.auth.crypto, str_of(user), STR_LIT(REALM),
+					   str_of(password), g.key),
+			 OK);
+	return g;
+}
+
+static void test_who_is_looked_up(void **state)
+{
+	static const struct {
+		const char *user, *realm, *password;
+		enum auth_verdict verdict;
+		enum auth_why why;
+	} row[] = {
+		{ "dave", REALM, "diver", AUTH_WANT_KEY, AUTH_WHY_NONE },
+		{ "1001", REALM, "diver", AUTH_WANT_KEY, AUTH_WHY_NONE }, /* a telephone, not an expiry */
+		{ "alice", REALM, "wonder", AUTH_ACCEPT, AUTH_WHY_NONE },
+		{ "alice", REALM, "wrong", AUTH_REJECT, AUTH_WHY_INTEGRITY },
+		{ "dave", "elsewhere", "diver", AUTH_REJECT, AUTH_WHY_WRONG_REALM },
+		/* a time-limited name that no secret made is not searched for */
+		{ "1700000060:carol", REALM, "diver", AUTH_REJECT, AUTH_WHY_INTEGRITY },
+	};
+	struct fixture *f = *state;
+
+	f->w->env.auth.has_users = true;
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		const struct paper p = { row[i].user, row[i].realm, row[i].password, true, false, false };
+
+		assert_int_equal(judge(f, &p, NULL), row[i].verdict);
+		assert_int_equal(f->who.why, row[i].why);
+	}
+	/* from an address that has no nonce of ours nobody is looked up */
+	f->client = world_addr("198.51.100.2:5000");
+	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
+			 AUTH_STALE);
+	f->client = world_addr("198.51.100.1:5000");
+	f->w->env.auth.starved = true; /* … nor for a source that has used its answers up */
+	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
+			 AUTH_REJECT);
+	f->w->env.auth.starved = false;
+	f->w->env.auth.has_users = false;
+	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
+			 AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_UNKNOWN_USER);
+}
+
+static void test_what_the_database_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct auth_given right = given_key(f, "dave", "diver"), none = { .state = AUTH_GIVEN_NONE },
+			  failed = { .state = AUTH_GIVEN_FAILED };
+	const struct paper good = { "dave", REALM, "diver", true, false, false },
+			   bad = { "dave", REALM, "wrong", true, true, false };
+
+	f->w->env.auth.has_users = true;
+	assert_int_equal(judge_given(f, &good, &right), AUTH_ACCEPT);
+	assert_true(str_eq(f->who.user, STR_LIT("dave")));
+	assert_true(f->who.has_key && !f->who.secret && !f->who.expires_s);
+	assert_memory_equal(f->who.key, right.key, AUTH_KEY_LEN);
+	assert_int_equal(judge_given(f, &bad, &right), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_INTEGRITY);
+	assert_false(has_some_key(f));
+	assert_int_equal(judge_given(f, &good, &none), AUTH_REJECT);
+	assert_int_equal(f->who.why, AUTH_WHY_UNKNOWN_USER);
+	assert_int_equal(judge_given(f, &good, &failed), AUTH_FAIL);
+	f->w->env.auth.wall_s += 601; /* it took too long */
+	assert_int_equal(judge_given(f, &good, &right), AUTH_STALE);
+	assert_false(has_some_key(f));
 }
 
 static void test_every_reason_has_a_word(void **state)
@@ -305,6 +485,15 @@ int main(void)
 		T(test_session_outlives_its_credential),
 		cmocka_unit_test_setup_teardown(test_strict_expiry, setup_strict, teardown),
 		T(test_sha256_decides),
+		T(test_secrets_of_the_databases_count_too),
+		T(test_a_revoked_user_stays_out),
+		T(test_a_revoked_user_has_no_session_for_long),
+		cmocka_unit_test_setup_teardown(test_a_credential_younger_than_the_revocation_is_good,
+						setup_max_ttl, teardown),
+		cmocka_unit_test_setup_teardown(test_a_life_beyond_the_longest_is_refused, setup_max_ttl,
+						teardown),
+		T(test_who_is_looked_up),
+		T(test_what_the_database_answers),
 		cmocka_unit_test(test_every_reason_has_a_word),
 	};
 

@@ -310,9 +310,32 @@ static void ip_hash_ignores_the_port(void **state)
 	assert_int_not_equal(addr_hash(key, &a), addr_hash(other, &a));
 }
 
+static void test_masked(void **state)
+{
+	static const struct {
+		const char *addr, *full, *prefix;
+	} row[] = {
+		{ "203.0.113.77:4000", "203.0.113.77:4000", "203.0.113.0/24" },
+		{ "[2001:db8:1:2:3:4:5:6]:4000", "[2001:db8:1:2:3:4:5:6]:4000", "2001:db8:1::/48" },
+		{ "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535",
+		  "[ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff]:65535", "ffff:ffff:ffff::/48" },
+	};
+	char buf[ADDR_TEXT_LEN];
+	struct addr a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		assert_int_equal(addr_parse(str_of(row[i].addr), 0, &a), OK);
+		assert_string_equal(addr_print_masked(&a, ADDR_MASK_FULL, buf), row[i].full);
+		assert_string_equal(addr_print_masked(&a, ADDR_MASK_PREFIX, buf), row[i].prefix);
+		assert_string_equal(addr_print_masked(&a, ADDR_MASK_NONE, buf), "-");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_masked),
 		cmocka_unit_test(parses_what_it_should_and_refuses_the_rest),
 		cmocka_unit_test(zero_byte_inside_the_text_is_refused),
 		cmocka_unit_test(reads_only_the_text_given),

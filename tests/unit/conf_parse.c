@@ -233,14 +233,14 @@ static void legacy_names_do_what_their_row_says(void **state)
 static void values_that_mean_not_used_are_accepted_in_silence(void **state)
 {
 	static const char *const unused[] = {
-		"bps-capacity=0",	  "bps-capacity 0",	"bps-capacity=off",
-		"bps-capacity=No",	  "aux-server=0",	"redis-userdb=no",
+		"relay-device=0",	  "relay-device 0",	"relay-device=off",
+		"relay-device=No",	  "aux-server=0",	"redis-userdb=no",
 		"multiplex-peer-port=0", "server-relay=no",	"oauth=0",
 		"multiplex-peer-max-peers=\"0\"",
 	};
 	static const char *const used[] = {
-		"bps-capacity=1",     "bps-capacity=00",     "bps-capacity",
-		"bps-capacity=",      "listening-device=n0", "userdb=no.sqlite",
+		"relay-device=1",     "relay-device=00",     "relay-device",
+		"relay-device=",      "listening-device=n0", "userdb=no.sqlite",
 		"db=offline",	      "alternate-server=f",  "multiplex-peer-port=3478",
 		"relay-device=noeth",
 	};

@@ -280,6 +280,56 @@ static void a_refused_user_takes_no_place_from_others(void **state)
 	relay_quota_free(q);
 }
 
+static uint64_t draw(struct relay_quota *q, const char *user, bool up, uint64_t want, tick now)
+{
+	const struct relay_quota_draw d = { up, 100000, 0, want, now };
+
+	return relay_quota_draw(q, str_of(user), &d);
+}
+
+/* However many sessions draw: a second's worth at once, and the rate from then on. */
+static void a_users_bandwidth_is_one_bucket(void **state)
+{
+	struct relay_quota *q = quota_new();
+	const struct relay_quota_draw back = { true, 100000, 700, 0, 50 };
+	uint64_t n = 0;
+
+	(void)state;
+	assert_int_equal(draw(q, "alice", true, 1000, 0), 0); /* holds nothing */
+	assert_int_equal(take(q, "alice", 0, 0), OK);
+	assert_int_equal(take(q, "bob", 0, 0), OK);
+	for (int i = 0; i < 30; i++)
+		n += draw(q, "alice", true, 5000, 0);
+	assert_int_equal(n, 100000);
+	assert_int_equal(draw(q, "alice", false, 5000, 0), 5000); /* the other direction has its own */
+	assert_int_equal(draw(q, "bob", true, 5000, 0), 5000);
+	assert_int_equal(draw(q, "alice", true, 5000, 20), 2000);
+	assert_int_equal(relay_quota_draw(q, str_of("alice"), &back), 0);
+	assert_int_equal(draw(q, "alice", true, 5000, 50), 3700); /* 30 ms, and what came back */
+	relay_quota_give(q, str_of("alice"));
+	relay_quota_give(q, str_of("bob"));
+	relay_quota_free(q);
+}
+
+static void reservations_never_pass_the_capacity(void **state)
+{
+	struct relay_quota *q = quota_new();
+
+	(void)state;
+	for (int round = 0; round < 3; round++) {
+		for (int i = 0; i < 3; i++)
+			assert_true(relay_quota_reserve(q, 30, 100));
+		assert_false(relay_quota_reserve(q, 30, 100));
+		assert_true(relay_quota_reserve(q, 10, 100));
+		assert_false(relay_quota_reserve(q, 1, 100));
+		assert_false(relay_quota_reserve(q, 1, 50)); /* made smaller meanwhile */
+		for (int i = 0; i < 3; i++)
+			relay_quota_unreserve(q, 30);
+		relay_quota_unreserve(q, 10);
+	}
+	relay_quota_free(q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +340,8 @@ int main(void)
 		cmocka_unit_test(without_memory_nothing_is_counted),
 		cmocka_unit_test(threads_never_pass_a_limit_and_lose_nothing),
 		cmocka_unit_test(threads_get_exactly_the_limit),
+		cmocka_unit_test(a_users_bandwidth_is_one_bucket),
+		cmocka_unit_test(reservations_never_pass_the_capacity),
 		cmocka_unit_test(a_refused_user_takes_no_place_from_others),
 	};
 

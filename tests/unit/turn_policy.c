@@ -25,11 +25,55 @@ static void judge(const char *conf_text, const struct row *rows, size_t n)
 		enum turn_policy v;
 
 		peer.port = (uint16_t)(7 * i); /* which never matters */
-		v = turn_policy_peer(w->conf, &peer);
+		v = turn_policy_peer(w->conf, NULL, &peer);
 		if (v != rows[i].verdict)
 			fail_msg("%s is %s, not %s", rows[i].peer, turn_policy_text(v),
 				 turn_policy_text(rows[i].verdict));
 	}
+	world_free(w);
+}
+
+/* The databases' lists stand behind the configuration's; in each, allowed goes before denied. */
+static void test_lists_of_the_databases(void **state)
+{
+	static const struct row rows[] = {
+		{ "8.8.8.8", TURN_POLICY_ALLOW },	/* in no list */
+		{ "9.0.0.1", TURN_POLICY_LISTED },	/* denied by the configuration, allowed by a database */
+		{ "11.0.0.1", TURN_POLICY_ALLOW },	/* the other way round */
+		{ "12.0.0.1", TURN_POLICY_LISTED },	/* denied for the realm */
+		{ "12.0.0.2", TURN_POLICY_ALLOW },	/* … but for this one */
+		{ "13.0.0.1", TURN_POLICY_LISTED },	/* denied for every realm */
+		{ "14.0.0.1", TURN_POLICY_ALLOW },	/* denied for another realm */
+		{ "10.1.2.3", TURN_POLICY_ALLOW },	/* private, allowed by a database */
+		{ "127.0.0.1", TURN_POLICY_LOOPBACK },	/* has its own switch */
+		{ "64:ff9b::c00:1", TURN_POLICY_LISTED }, /* 12.0.0.1 in NAT64's clothes */
+	};
+	static const struct {
+		const char *realm, *range;
+		bool allowed;
+	} lists[] = {
+		{ "r", "9.0.0.1", true },	 { "r", "11.0.0.0/8", false }, { "r", "12.0.0.0/8", false },
+		{ "", "12.0.0.2", true },	 { "", "13.0.0.0/8", false },  { "other", "14.0.0.0/8", false },
+		{ "r", "10.0.0.0/8", true }, { "r", "127.0.0.1", true },
+	};
+	struct world *w = world_new(BASE "denied-peer-ip=9.0.0.0/8\nallowed-peer-ip=11.0.0.0/8\n");
+	struct conf_live *l = NULL;
+
+	(void)state;
+	assert_int_equal(conf_live_new(&l, w->env.hash_key), OK);
+	for (size_t i = 0; i < ARRAY_LEN(lists); i++)
+		assert_int_equal(conf_live_add_peer(l, str_of(lists[i].realm), lists[i].allowed,
+						    str_of(lists[i].range)),
+				 OK);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addr peer = world_addr(rows[i].peer);
+		enum turn_policy v = turn_policy_peer(w->conf, l, &peer);
+
+		if (v != rows[i].verdict)
+			fail_msg("%s is %s, not %s", rows[i].peer, turn_policy_text(v),
+				 turn_policy_text(rows[i].verdict));
+	}
+	conf_live_drop(l);
 	world_free(w);
 }
 
@@ -304,6 +348,7 @@ static void test_words(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lists_of_the_databases),
 		cmocka_unit_test(test_ipv4_by_default),
 		cmocka_unit_test(test_ipv6_by_default),
 		cmocka_unit_test(test_disguises),

@@ -291,6 +291,44 @@ static void test_ration(void **state)
 	assert_int_equal(world_ask_plain(w, &c), WORLD_SILENCE);
 }
 
+/* Whoever is not known here is asked for; with the answer the same bytes go on as if nothing had been. */
+static void test_a_key_is_wanted_and_given(void **state)
+{
+	struct world *w = *state;
+	struct world_client c = world_client("192.0.2.77:5000", "dave", "diver");
+	struct auth_given given = { .state = AUTH_GIVEN_KEY };
+
+	w->env.auth.has_users = true;
+	assert_int_equal(auth_longterm_key(w->env.auth.crypto, STR_LIT("dave"), STR_LIT("example.org"),
+					   STR_LIT("diver"), given.key),
+			 OK);
+	world_begin(w, STUN_REQUEST, STUN_ALLOCATE);
+	assert_int_equal(world_ask(w, &c), 438); /* nobody is asked for without a nonce of ours */
+	world_begin(w, STUN_REQUEST, STUN_ALLOCATE);
+	stun_add_u32(&w->req, STUN_T_REQUESTED_TRANSPORT, 17u << 24);
+	assert_int_equal(world_ask(w, &c), WORLD_SILENCE);
+	assert_int_equal(w->verdict, TURN_WANT_KEY);
+	assert_int_equal(w->n_sessions, 0);
+	assert_int_equal(counter_get(&w->cnt, auth_ok), 0);
+
+	w->given = &given;
+	assert_int_equal(world_give(w, &c.at, w->wire, w->wire_len), 0);
+	assert_int_equal(w->n_sessions, 1);
+	assert_true(world_signed(w, &c));
+	assert_int_equal(counter_get(&w->cnt, auth_ok), 1);
+	assert_int_equal(counter_get(&w->cnt, req_allocate), 2);
+	w->given = NULL; /* the session knows its client */
+	assert_int_equal(world_refresh(w, &c, 600), 0);
+	given.state = AUTH_GIVEN_NONE;
+	w->given = &given;
+	c = world_client("192.0.2.78:5000", "erin", "diver");
+	assert_int_equal(world_allocate(w, &c), 401);
+	assert_int_equal(w->why, AUTH_WHY_UNKNOWN_USER);
+	given.state = AUTH_GIVEN_FAILED;
+	assert_int_equal(world_allocate(w, &c), 500);
+	w->given = NULL;
+}
+
 #define T(f)	  cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define TT(f, up) cmocka_unit_test_setup_teardown(f, up, teardown)
 
@@ -310,6 +348,7 @@ int main(void)
 		TT(test_strict_expiry, setup_strict),
 		T(test_expired_session_of_an_expired_credential),
 		T(test_ration),
+		T(test_a_key_is_wanted_and_given),
 	};
 
 	return cmocka_run_group_tests_name("turn_server", tests, NULL, NULL);

@@ -364,6 +364,7 @@ unsigned world_give(struct world *w, const struct addr *from, const void *p, siz
 		return w->code = WORLD_SILENCE;
 	tx.req = &msg;
 	tx.session = find(w, from);
+	tx.given = w->given;
 	w->verdict = request(w, &tx, &out);
 	turn_tx_fini(&tx);
 	w->why = tx.who.why;

@@ -66,6 +66,7 @@ struct world {
 	enum turn_transport transport; /* that requests come by */
 	struct turn_tcp *begin;	       /* memory for the next Connect; NULL once it is used */
 	struct turn_tcp *bound;	       /* by the last request */
+	const struct auth_given *given; /* what the database answered about who asks next; NULL: not asked */
 	struct list sessions, dead;
 	struct world_port ports[TURN_N_LEGS][WORLD_PORTS];
 	unsigned n_sessions, n_legs; /* open now */

@@ -4,6 +4,7 @@
 
 #include "conf_said.h"
 #include "relay_client.h"
+#include "worker/bridge.h"
 #include "worker/pool.h"
 #include "own_net.h"
 
@@ -22,6 +23,7 @@ struct server {
 	struct log *log;
 	struct worker_sockets sockets;
 	struct relay_shared *shared;
+	struct worker_bridge *bridge;
 	struct worker_pool pool;
 };
 
@@ -53,7 +55,8 @@ static void listen_somewhere(struct server *s)
 static void server_start(struct server *s)
 {
 	assert_int_equal(relay_shared_new(&s->shared, s->conf), OK);
-	assert_int_equal(worker_pool_start(&s->pool, s->shared, &s->sockets, NULL, s->log), OK);
+	assert_int_equal(worker_bridge_new(&s->bridge, s->shared), OK);
+	assert_int_equal(worker_pool_start(&s->pool, s->shared, &s->sockets, NULL, s->log, s->bridge), OK);
 	assert_int_equal(s->pool.n, s->conf->n_workers);
 }
 
@@ -61,6 +64,7 @@ static void server_start(struct server *s)
 static void server_stop(struct server *s)
 {
 	worker_pool_stop(&s->pool);
+	worker_bridge_free(s->bridge);
 	assert_int_equal(relay_ports_used(s->shared->ports), 0);
 	relay_shared_free(s->shared);
 }

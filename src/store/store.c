@@ -1,0 +1,399 @@
+#include "store/store.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bug.h"
+#include "base/rng.h"
+#include "store/inside.h"
+
+enum {
+	TICK_MS = 50,
+	USAGE_MS = 1000,
+	TIMEOUT_MS = 3000, /* of one answer, to the backends */
+	STOP_MS = 5000,
+};
+
+/* A job, an op or, both NULL, the end. */
+struct message {
+	struct store_job *job;
+	struct store_op *op;
+};
+
+static bool is_set(const char *option)
+{
+	return option && *option;
+}
+
+bool store_is_needed(const struct conf *conf)
+{
+	return is_set(conf->userdb) || is_set(conf->psql_userdb) || is_set(conf->redis_userdb) ||
+	       is_set(conf->redis_statsdb) || conf->user_byte_quota > 0;
+}
+
+/* --- the turn of the thread --- */
+
+static void on_applied(void *arg, const struct store_batch *b)
+{
+	struct store *s = arg;
+
+	for (size_t i = 0; i < b->n_usage; i++)
+		if (store_quota_is_over(s->quotas, &b->usage[i]) &&
+		    s->conf->byte_quota_enforce /* end */)
+			s->hooks.over(s->hooks.arg, b->usage[i].realm, b->usage[i].user);
+}
+
+static void run_all(struct store *s, tick now)
+{
+	store_link_expire(&s->waiting, now);
+	store_leases_run(s->leases, now);
+	for (size_t i = 0; i < s->n_links; i++)
+		if (s->delivery[i])
+			store_delivery_run(s->delivery[i], now);
+	store_question_again(s);
+}
+
+static bool is_idle(const struct store *s)
+{
+	bool idle = store_leases_idle(s->leases) && s->n_asked == 0;
+
+	for (size_t i = 0; i < s->n_links; i++)
+		idle &= !s->delivery[i] || !s->link[i].up || store_delivery_waiting(s->delivery[i]) == 0;
+	return idle;
+}
+
+static void on_tick(int fd, void *arg)
+{
+	struct store *s = arg;
+	tick now = net_loop_now(s->loop);
+
+	(void)fd;
+	if (!tick_before(now, s->next_usage) || s->stopping) {
+		s->next_usage = now + USAGE_MS;
+		store_report_flush(s, now);
+	}
+	if (!tick_before(now, s->next_live) && !s->stopping)
+		store_reader_read(s, now);
+	run_all(s, now);
+	if (s->stopping && (is_idle(s) || !tick_before(now, s->stop_at)))
+		s->stop = true;
+}
+
+static void on_up(struct store_link *l, void *arg)
+{
+	struct store *s = arg;
+
+	if (l == s->counts && s->leases)
+		store_leases_renew_all(s->leases);
+	if (l == s->users)
+		s->next_live = 0;
+}
+
+static void do_op(struct store *s, struct store_op *op);
+
+static void do_job(struct store *s, struct store_job *job)
+{
+	switch (job->kind) {
+	case STORE_JOB_KEY:
+		store_question_key(s, job);
+		break;
+	case STORE_JOB_LEASE:
+		store_question_lease(s, job);
+		break;
+	case STORE_JOB_RELEASE:
+		store_leases_gave(s->leases, job->realm, job->user, job->lease.id);
+		store_job_free(job);
+		break;
+	case STORE_JOB_USAGE:
+		store_report_usage(s, job);
+		break;
+	case STORE_JOB_RECORD:
+		store_report_record(s, job);
+		break;
+	case STORE_JOB_EVENT:
+		store_report_event(s, job);
+		break;
+	}
+}
+
+static void on_mail(int fd, void *arg)
+{
+	struct store *s = arg;
+	struct message m;
+
+	(void)fd;
+	while (!mbox_recv(s->mbox, &m)) {
+		if (m.job)
+			do_job(s, m.job);
+		else if (m.op)
+			do_op(s, m.op);
+		else
+			s->stopping = true;
+	}
+	if (s->stopping && !s->stop_at)
+		s->stop_at = net_loop_now(s->loop) + STOP_MS;
+}
+
+/* An administrator's question goes to the users' database, usage and limits to the one that counts. What it
+ * changes is not to be answered from memory. */
+static void do_op(struct store *s, struct store_op *op)
+{
+	bool of_counts = op->admin_what == STORE_ADMIN_LIMIT || op->admin_what == STORE_ADMIN_USAGE;
+	struct store_link *l = of_counts ? s->counts : s->users;
+
+	if (!l || !l->b) {
+		op->done(op, STORE_UNSUPPORTED);
+		return;
+	}
+	if (op->admin_do != STORE_ADMIN_LIST) {
+		store_cache_forget(s->cache);
+		s->next_live = 0;
+	}
+	l->kind->start(l->b, op);
+}
+
+static void *run(void *arg)
+{
+	struct store *s = arg;
+
+	while (!s->stop && !net_loop_turn(s->loop))
+		;
+	return NULL;
+}
+
+/* --- start and end --- */
+
+static const struct store_kind *kind_of_users(const struct conf *c, const char **conninfo)
+{
+	*conninfo = is_set(c->redis_userdb) ? c->redis_userdb : is_set(c->psql_userdb) ? c->psql_userdb : c->userdb;
+#ifdef HAVE_STORE_REDIS
+	if (is_set(c->redis_userdb))
+		return &store_redis;
+#endif
+#ifdef HAVE_STORE_PGSQL
+	if (is_set(c->psql_userdb))
+		return &store_pgsql;
+#endif
+#ifdef HAVE_STORE_SQLITE
+	if (is_set(c->userdb))
+		return &store_sqlite;
+#endif
+	return NULL;
+}
+
+static const struct store_kind *kind_of_counts(const struct conf *c)
+{
+#ifdef HAVE_STORE_REDIS
+	if (is_set(c->redis_statsdb))
+		return &store_redis;
+#endif
+	(void)c;
+	return &store_memory;
+}
+
+static struct store_link *add_link(struct store *s, const char *used_for)
+{
+	struct store_link *l = &s->link[s->n_links++];
+
+	l->health.used_for = used_for;
+	l->on_up = on_up;
+	l->arg = s;
+	return l;
+}
+
+static enum err open_links(struct store *s, conf_report_fn *report, void *arg)
+{
+	const struct store_env env = { .loop = s->loop,
+				       .base = net_loop_base(s->loop),
+				       .lg = s->lg,
+				       .hash_key = { s->hash_key[0], s->hash_key[1] },
+				       .timeout_ms = TIMEOUT_MS };
+	const char *conninfo;
+	const struct store_kind *users = kind_of_users(s->conf, &conninfo);
+	enum err e = OK;
+
+	if (users) {
+		s->users = s->counts = add_link(s, is_set(s->conf->redis_statsdb) ? "users" : "users, counts");
+		s->users->records = true;
+		e = store_link_open(s->users, users, conninfo, &env, report, arg);
+		s->users->health.needed = true;
+	}
+	if (!e && (!users || is_set(s->conf->redis_statsdb))) {
+		s->counts = add_link(s, "counts");
+		s->counts->records = is_set(s->conf->redis_statsdb);
+		e = store_link_open(s->counts, kind_of_counts(s->conf), s->conf->redis_statsdb, &env, report, arg);
+		s->counts->health.needed = s->conf->quota_on_store_failure /* deny */;
+	}
+	return e;
+}
+
+static enum err open_deliveries(struct store *s, conf_report_fn *report, void *arg)
+{
+	for (size_t i = 0; i < s->n_links; i++) {
+		const struct store_delivery_options o = { .link = &s->link[i],
+							  .node = str_of(s->node),
+							  .epoch = s->epoch,
+							  .dir = s->conf->store_spool_dir,
+							  .lg = s->lg,
+							  .applied = on_applied,
+							  .arg = s };
+		char text[320];
+		enum err e;
+
+		if (&s->link[i] != s->counts && !s->link[i].records)
+			continue;
+		e = store_delivery_new(&s->delivery[i], &o);
+		if (!e)
+			continue;
+		snprintf(text, sizeof text, "store-spool-dir: %s: %s", s->conf->store_spool_dir, strerror(errno));
+		report(true, text, arg);
+		return ERR_CONF;
+	}
+	return OK;
+}
+
+static enum err make_parts(struct store *s, conf_report_fn *report, void *arg)
+{
+	enum err e = net_loop_new(&s->loop);
+
+	if (!e)
+		e = mbox_new(&s->mbox, sizeof(struct message), STORE_QUEUE_LEN);
+	if (!e)
+		e = net_loop_watch(s->loop, &s->mbox_watch, mbox_fd(s->mbox), on_mail, s);
+	if (!e)
+		e = net_loop_every(s->loop, TICK_MS, on_tick, s);
+	if (!e)
+		e = store_cache_new(&s->cache, SEC((tick)s->conf->auth_cache_ttl), s->hash_key);
+	if (!e)
+		e = store_usage_new(&s->usage, s->hash_key);
+	if (!e)
+		e = store_quotas_new(&s->quotas, s->conf, s->lg, s->hash_key);
+	if (!e)
+		e = open_links(s, report, arg);
+	if (!e)
+		e = store_leases_new(&s->leases, s->counts, s->hash_key);
+	return e ? e : open_deliveries(s, report, arg);
+}
+
+static enum err start_thread(struct store *s)
+{
+	sigset_t all, before;
+	int no;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	no = pthread_create(&s->thread, NULL, run, s);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (no)
+		return err_from_errno(no);
+	pthread_setname_np(s->thread, "store");
+	s->started = true;
+	return OK;
+}
+
+static void free_all(struct store *s);
+
+enum err store_start(struct store **out, const struct conf *conf, const char *node, int64_t epoch,
+		     const struct store_hooks *hooks, struct log *log, conf_report_fn *report, void *arg)
+{
+	struct store *s = calloc(1, sizeof *s);
+	struct rng rng;
+	enum err e = OK;
+
+	if (!s)
+		return ERR_NOMEM;
+	rng_init(&rng);
+	rng_bytes(&rng, s->hash_key, sizeof s->hash_key);
+	s->conf = conf;
+	s->hooks = *hooks;
+	s->epoch = epoch;
+	s->node = strdup(node);
+	s->unanswered_end = &s->unanswered;
+	list_init(&s->waiting);
+	e = s->node ? log_logger(log, &s->lg) : ERR_NOMEM;
+	if (!e)
+		e = make_parts(s, report, arg);
+	if (!e)
+		e = start_thread(s);
+	if (e) {
+		free_all(s);
+		return e;
+	}
+	*out = s;
+	return OK;
+}
+
+/* What came after the thread had stopped to read. */
+static void empty_mailbox(struct store *s)
+{
+	struct message m;
+
+	while (s->mbox && !mbox_recv(s->mbox, &m)) {
+		store_job_free(m.job);
+		if (m.op)
+			m.op->done(m.op, STORE_DOWN);
+	}
+}
+
+static void free_all(struct store *s)
+{
+	for (size_t i = 0; i < s->n_links; i++)
+		store_link_close(&s->link[i]);
+	for (size_t i = 0; i < s->n_links; i++) {
+		store_batch_free(s->records[i]);
+		store_delivery_free(s->delivery[i]);
+	}
+	store_leases_free(s->leases);
+	store_quotas_free(s->quotas);
+	store_usage_free(s->usage);
+	empty_mailbox(s);
+	while (s->unanswered) {
+		struct store_job *j = s->unanswered;
+
+		s->unanswered = j->next;
+		store_job_free(j);
+	}
+	store_cache_free(s->cache);
+	if (s->mbox && s->mbox_watch.fn)
+		net_loop_unwatch(&s->mbox_watch);
+	mbox_free(s->mbox);
+	net_loop_free(s->loop);
+	free(s->node);
+	free(s);
+}
+
+void store_stop(struct store *s)
+{
+	const struct message end = { NULL, NULL };
+
+	if (!s)
+		return;
+	while (mbox_send(s->mbox, &end)) /* full: the thread is emptying it */
+		sched_yield();
+	pthread_join(s->thread, NULL);
+	free_all(s);
+}
+
+enum err store_send(struct store *s, struct store_job *job)
+{
+	const struct message m = { job, NULL };
+
+	return mbox_send(s->mbox, &m);
+}
+
+enum err store_send_op(struct store *s, struct store_op *op)
+{
+	const struct message m = { NULL, op };
+
+	return mbox_send(s->mbox, &m);
+}
+
+size_t store_health(struct store *s, struct store_health *out, size_t max)
+{
+	for (size_t i = 0; i < s->n_links && i < max; i++)
+		store_link_health(&s->link[i], &out[i]);
+	return s->n_links;
+}
