@@ -47,6 +47,7 @@ static const char *why_text(enum relay_conn_why w)
 		[WHY_PROXY] = "bad_proxy_header",
 		[WHY_NO_PROXY] = "not_in_proxy-protocol-from",
 		[WHY_BACKEND] = "backend_down",
+		[WHY_ADMIN] = "admin",
 	};
 
 	return text[w];
@@ -118,6 +119,7 @@ static void unlink_conn(struct relay_conn *c)
 	struct relay *r = c->relay;
 
 	leave(r, c);
+	count(&r->cnt, conn_left);
 	wheel_cancel(&r->wheel, &c->timer);
 	list_del(&c->all);
 	list_push(&r->conns->dead, &c->all); /* callbacks may still be working with it */
@@ -448,6 +450,7 @@ static struct relay_conn *make(struct relay *r, int fd, const struct addr *clien
 		*why = WHY_NO_MEMORY;
 		return NULL;
 	}
+	count(&r->cnt, conn_entered);
 	list_push(&r->conns->strangers, &c->all);
 	arm_deadline(c);
 	if (r->conns->crowd.n > RELAY_CONN_STRANGERS)

@@ -53,7 +53,6 @@ static void flush_run(struct relay *r)
 	const struct relay_tally *t = &r->tally;
 	size_t n = r->run.n_datagrams, bytes = r->run.bytes, payload = t->payload;
 	size_t sent = net_run_flush(&r->run);
-	struct turn_traffic *of_session;
 
 	if (n == 0)
 		return;
@@ -70,9 +69,7 @@ static void flush_run(struct relay *r)
 	}
 	if (!t->s)
 		return;
-	of_session = t->up ? &t->s->turn.rx : &t->s->turn.tx;
-	of_session->packets += sent;
-	of_session->bytes += payload;
+	relay_session_account(r, t->s, t->up, sent, payload);
 	t->s->turn.dropped += n - sent;
 }
 
@@ -324,10 +321,8 @@ static void emit(struct to_client *c, const struct iovec *iov, size_t n,
 	count(&r->cnt, tx_client_packets);
 	for (size_t i = 0; i < n; i++)
 		count_n(&r->cnt, tx_client_bytes, iov[i].iov_len);
-	if (whose.s) {
-		whose.s->turn.tx.packets++;
-		whose.s->turn.tx.bytes += whose.payload;
-	}
+	if (whose.s)
+		relay_session_account(r, whose.s, false, 1, whose.payload);
 }
 
 static void to_client(struct to_client *c, const uint8_t *p, size_t len)

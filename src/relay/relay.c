@@ -173,6 +173,7 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	slab_init(&r->endpoints_slab, sizeof(struct relay_endpoint));
 	list_init(&r->sessions);
 	list_init(&r->dead);
+	relay_listing_init(r);
 	wheel_init(&r->wheel, tick_now(), &r->env);
 	net_run_init(&r->run, choose_gso(r), &r->cnt);
 	init_env(r);
@@ -196,6 +197,7 @@ void relay_free(struct relay *r)
 {
 	if (!r)
 		return;
+	relay_listing_fini(r);
 	relay_conns_free(r);
 	relay_dtls_free(r);
 	while (!list_empty(&r->sessions)) {

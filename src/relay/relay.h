@@ -9,6 +9,7 @@
 #include "net/sock.h"
 #include "net/stream.h"
 #include "net/udp.h"
+#include "relay/listing.h"
 #include "relay/port.h"
 #include "relay/quota.h"
 #include "relay/table.h"
@@ -106,6 +107,11 @@ struct relay {
 	void *post_arg;
 	struct relay_dtls_all *dtls; /* relay/dtls.h; NULL: not served */
 	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
+	struct relay_lister lister; /* relay/listing.h */
+	bool draining;		    /* no new sessions: 508 */
+	/* a session has opened, or ended for this reason and is about to be freed; NULL: nobody asks */
+	void (*tell)(void *arg, const struct relay_session *s, bool opened, enum turn_end why);
+	void *tell_arg;
 	bool gso_told;	     /* that segmented sends are given up */
 	bool wide_channels;  /* rfc5766-channel-numbers */
 	uint64_t next_id;
@@ -149,6 +155,22 @@ void relay_session_reap(struct relay *r);
 /* "session=… client=… user=…" for log lines, into buf of RELAY_WHO_LEN; returns buf. A session's public id
  * is NODE.EPOCH.COUNTER, never used twice. */
 const char *relay_session_who(const struct relay_session *s, char *buf);
+
+/* To the accounts of a session and its kind: what was relayed, to a peer (`up`) or the client. Once for a
+ * run of datagrams, not for each. */
+static inline void relay_session_account(struct relay *r, struct relay_session *s, bool up,
+					 size_t packets, size_t bytes)
+{
+	const struct turn_tuple *tuple = &s->turn.tuple;
+	struct counter_traffic *of_kind =
+		&r->cnt.relayed[tuple->transport][tuple->client.family == ADDR_V6][!up];
+	struct turn_traffic *of_session = up ? &s->turn.rx : &s->turn.tx;
+
+	of_session->packets += packets;
+	of_session->bytes += bytes;
+	count_n(of_kind, packets, packets);
+	count_n(of_kind, bytes, bytes);
+}
 
 static inline struct relay_session *relay_session_of(struct turn_session *s)
 {

@@ -109,6 +109,10 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 
 	if (!s)
 		return 508;
+	if (r->draining) { /* not 403, as coturn says: nothing is wrong with the client, others may serve it */
+		slab_free(&r->sessions_slab, s);
+		return 508;
+	}
 	s->relay = r;
 	s->path = *path;
 	s->id = r->next_id++ * conf->n_workers + r->index;
@@ -133,7 +137,10 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	}
 	tx->session = &s->turn;
 	count(&r->cnt, alloc_opened);
+	count(&r->cnt, opened[tx->tuple.transport]);
 	log_open(r, s, tx);
+	if (r->tell)
+		r->tell(r->tell_arg, s, true, TURN_END_DELETED);
 	return 0;
 }
 
@@ -172,7 +179,11 @@ void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 	if (why != TURN_END_REFUSED) { /* one that never opened was logged as refused */
 		relay_table_remove(&r->table, s);
 		count(&r->cnt, alloc_closed);
+		count(&r->cnt, closed[t->tuple.transport]);
+		count(&r->cnt, ended[why]);
 		log_end(r, s, why);
+		if (r->tell)
+			r->tell(r->tell_arg, s, false, why);
 	}
 	if (s->path.conn && why != TURN_END_REFUSED)
 		relay_conn_session_ended(s->path.conn);

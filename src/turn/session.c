@@ -12,7 +12,7 @@ const char *turn_end_text(enum turn_end e)
 	static const char *const text[N_TURN_END] = {
 		[TURN_END_DELETED] = "deleted", [TURN_END_EXPIRED] = "expired",
 		[TURN_END_CLOSED] = "closed",	[TURN_END_SHUTDOWN] = "shutdown",
-		[TURN_END_REFUSED] = "refused",
+		[TURN_END_ADMIN] = "admin",	[TURN_END_REFUSED] = "refused",
 	};
 
 	return (unsigned)e < N_TURN_END ? text[e] : "unknown";

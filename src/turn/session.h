@@ -39,6 +39,7 @@ enum turn_end {
 	TURN_END_EXPIRED,  /* not refreshed in time */
 	TURN_END_CLOSED,   /* the client closed its connection, or it broke */
 	TURN_END_SHUTDOWN, /* the server stops */
+	TURN_END_ADMIN,	   /* an operator ended it */
 	TURN_END_REFUSED,  /* never opened: what it asked for was not to be had */
 	N_TURN_END
 };
