@@ -25,7 +25,6 @@ noinst_LIBRARIES += %D%/libadmin.a
 	%D%/token.c \
 	%D%/token.h
 nodist_%C%_libadmin_a_SOURCES = %D%/assets_data.c
-%C%_libadmin_a_CFLAGS = $(AM_CFLAGS) $(MHD_CFLAGS) $(JANSSON_CFLAGS)
 
 admin_pages = \
 	%D%/assets/index.html
