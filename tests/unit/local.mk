@@ -1,5 +1,6 @@
 # tests/unit/<folder>_<file>.c tests src/<folder>/<file>.c: a cmocka program with its own main().
 unit_programs = \
+	%D%/admin_route \
 	%D%/auth_check \
 	%D%/auth_longterm \
 	%D%/auth_nonce \
