@@ -9,6 +9,7 @@ import time
 import lab
 from harness import check, equal, test
 from statsport import CONF, PORT, TOKENS, Events, StatsPort, tls_context
+from test_quality import rtp
 from turnclient import Client
 
 OURS = "it has no such port"
@@ -356,3 +357,24 @@ def https(t):
     check("cannot serve the stats port at %s:%d: Address already in use: another program has it; set http-port"
           % (lab.SRV, PORT) in other.log(), "the log does not say why: %s", other.log())
     t.servers.remove(other)
+
+
+@test("a session's quality: RTP that came and was lost on each leg, null where there is none", not_coturn=OURS)
+def quality(t):
+    served(t)
+    c, peer = t.client(), t.peer()
+    c.allocate()
+    c.bind(0x4000, *peer.getsockname())
+    unknown = {"received": None, "lost": None, "jitter_ms": None, "rtt_ms": None}
+    port = StatsPort(t)
+    equal(port.sessions()["sessions"][0]["quality"], {"client": unknown, "peer": unknown}, "before any RTP")
+    for n in range(30):
+        if n not in (11, 17):
+            c.send_channel(0x4000, rtp(n))
+            peer.recv(200)
+    legs = port.sessions()["sessions"][0]["quality"]
+    equal((legs["client"]["received"], legs["client"]["lost"], legs["client"]["rtt_ms"]), (28, 2, None), "client's leg")
+    check(legs["client"]["jitter_ms"] >= 0, "jitter %s", legs["client"]["jitter_ms"])
+    equal(legs["peer"], unknown, "the leg without RTP")
+    detail = port.get("/api/v1/sessions/" + port.sessions()["sessions"][0]["id"]).json()
+    equal(detail["quality"]["client"]["received"], 28, "received, in the session's own answer")
