@@ -9,9 +9,11 @@ include src/net/local.mk
 include src/store/local.mk
 include src/relay/local.mk
 include src/worker/local.mk
+include src/admin/local.mk
 
 # All of the server but main(), each library before those that it uses.
 server_libs = \
+	src/admin/libadmin.a \
 	src/worker/libworker.a \
 	src/store/libstore.a \
 	src/relay/librelay.a \
@@ -23,7 +25,7 @@ server_libs = \
 	src/log/liblog.a \
 	src/base/libbase.a
 server_syslibs = $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS) \
-	$(UNISTRING_LIBS) $(HIREDIS_LIBS) $(PQ_LIBS) $(SQLITE_LIBS)
+	$(UNISTRING_LIBS) $(HIREDIS_LIBS) $(PQ_LIBS) $(SQLITE_LIBS) $(MHD_LIBS) $(JANSSON_LIBS)
 
 sbin_PROGRAMS += taciturn
 taciturn_SOURCES = src/main.c

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "admin/admin.h"
 #include "base/bug.h"
 #include "worker/bridge.h"
 #include "worker/certs.h"
@@ -30,6 +31,9 @@ struct app {
 	struct worker_pool pool;
 	struct worker_control control;
 	struct worker_renew renew;
+	struct worker_drain drain;
+	struct admin_bound http;
+	struct admin *admin; /* NULL: the stats port is not served */
 };
 
 /* Before there is a log, and for what must be seen by whoever typed the command. */
@@ -110,6 +114,16 @@ static void app_unbind(struct app *a)
 	worker_listen_close(&a->sockets);
 }
 
+static enum err app_http_bind(struct app *a)
+{
+	return admin_bind(a->conf, &a->http, to_stderr, NULL);
+}
+
+static void app_http_unbind(struct app *a)
+{
+	admin_unbind(&a->http);
+}
+
 static enum err app_pid(struct app *a)
 {
 	return worker_process_write_pid(a->conf, &a->pid_fd, to_stderr, NULL);
@@ -166,8 +180,10 @@ static void app_uncontrol(struct app *a)
 
 static enum err app_workers_start(struct app *a)
 {
-	return worker_pool_start(&a->pool, a->shared, &a->sockets, a->cert, a->log,
-				 a->bridge);
+	enum err e = worker_pool_listen(&a->pool);
+
+	return e ? e : worker_pool_start(&a->pool, a->shared, &a->sockets, a->cert, a->log,
+					 a->bridge);
 }
 
 static void app_workers_stop(struct app *a)
@@ -183,6 +199,100 @@ static enum err app_renew(struct app *a)
 	return worker_control_renew(&a->control, &a->renew);
 }
 
+/* --- what the stats port knows of the rest --- */
+
+static const struct counters *http_counters(void *arg, unsigned worker)
+{
+	const struct app *a = arg;
+
+	return &a->pool.workers[worker].relay->cnt;
+}
+
+static bool http_send(void *arg, unsigned worker, const struct worker_msg *msg)
+{
+	struct app *a = arg;
+
+	return !worker_pool_send(&a->pool, worker, msg);
+}
+
+static size_t http_ports(void *arg, struct admin_ports *out, size_t max)
+{
+	const struct relay_shared *s = ((struct app *)arg)->shared;
+	size_t n = s->n_ips < max ? s->n_ips : max;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct admin_ports){ s->ips[i], relay_ports_used_of(s->ports, i),
+					       relay_ports_total(s->ports) };
+	return n;
+}
+
+static time_t http_cert_expires(void *arg)
+{
+	const struct app *a = arg;
+
+	return a->cert ? a->renew.expires : 0;
+}
+
+static void http_drain(void *arg, bool on, bool exit)
+{
+	worker_drain_set(&((struct app *)arg)->drain, on, exit, "api");
+}
+
+static bool http_draining(void *arg, bool *exit)
+{
+	const struct app *a = arg;
+
+	*exit = a->drain.exit;
+	return a->drain.on;
+}
+
+static size_t http_stores(void *arg, struct store_health *out, size_t max)
+{
+	return store_health(worker_bridge_store(((struct app *)arg)->bridge), out, max);
+}
+
+static void http_reload(void *arg)
+{
+	worker_control_reload(&((struct app *)arg)->control, "api");
+}
+
+static enum err app_http_start(struct app *a)
+{
+	const struct admin_host host = {
+		.conf = a->conf,
+		.loop = a->control.loop,
+		.lg = a->lg,
+		.n_workers = a->pool.n,
+		.prefix = a->shared->prefix,
+		.notes = a->pool.notes,
+		.listen_fds = a->sockets.fds,
+		.n_listen_fds = a->sockets.n,
+		.counters = http_counters,
+		.send = http_send,
+		.ports = http_ports,
+		.cert_expires = http_cert_expires,
+		.drain = http_drain,
+		.draining = http_draining,
+		.reload = http_reload,
+		.stores = { worker_bridge_store(a->bridge) ? http_stores : NULL, a },
+		.arg = a,
+	};
+
+	return admin_start(&a->admin, &host, &a->http);
+}
+
+static void app_http_stop(struct app *a)
+{
+	admin_stop(a->admin);
+}
+
+static enum err app_drain(struct app *a)
+{
+	worker_drain_init(&a->drain, &a->pool, (uint64_t)a->conf->drain_min_allocations, a->lg);
+	worker_control_drain(&a->control, &a->drain);
+	return OK;
+}
+
 struct stage {
 	const char *name;
 	enum err (*up)(struct app *a);
@@ -195,6 +305,7 @@ static const struct stage stages[] = {
 	{ "certificates", app_certs_load, app_certs_free },
 	{ "background", app_background, NULL },
 	{ "listeners", app_bind, app_unbind }, /* may need privileges */
+	{ "stats port's socket", app_http_bind, app_http_unbind },
 	{ "pid file", app_pid, app_unpid },
 	{ "log", app_log_start, app_log_stop },
 	{ "privileges", app_drop_root, NULL },
@@ -203,6 +314,8 @@ static const struct stage stages[] = {
 	{ "control", app_control, app_uncontrol },
 	{ "certificates' renewal", app_renew, NULL },
 	{ "workers", app_workers_start, app_workers_stop },
+	{ "draining", app_drain, NULL },
+	{ "stats port", app_http_start, app_http_stop },
 };
 
 static void log_started(struct app *a)
@@ -216,6 +329,9 @@ static void log_started(struct app *a)
 	for (size_t i = 0; i < c->n_stream_listeners; i++)
 		log_info(a->lg, NULL, "listening", "address=%s transport=tcp tls=%s",
 			 addr_print(&c->stream_listeners[i], text), c->has_tls ? "yes" : "no");
+	if (a->admin)
+		log_info(a->lg, NULL, "listening", "address=%s transport=%s service=stats",
+			 addr_print(&c->http, text), c->http_cert_file ? "https" : "http");
 	if (c->no_auth)
 		log_warn(a->lg, NULL, "no_auth",
 			 "note=\"everybody may relay: no-auth is set\"");
@@ -264,7 +380,7 @@ static bool only_tell(struct app *a, int *status)
 
 int main(int argc, char **argv)
 {
-	struct app a = { .argc = argc, .argv = argv, .ready_fd = -1, .pid_fd = -1 };
+	struct app a = { .argc = argc, .argv = argv, .ready_fd = -1, .pid_fd = -1, .http.fd = -1 };
 	int status = EXIT_FAILURE;
 	enum err e = OK;
 	size_t up = 0;

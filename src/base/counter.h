@@ -7,10 +7,29 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+enum {
+	COUNTER_TRANSPORTS = 4, /* of clients: enum turn_transport */
+	COUNTER_METHODS = 16,	/* STUN's, as on the wire */
+	COUNTER_CODES = 32,	/* 0: success; then the rows of stun/error.def, from 1 */
+	COUNTER_ENDS = 16,	/* enum turn_end */
+};
+
+/* What was relayed for one kind of client in one direction. */
+struct counter_traffic {
+	_Atomic uint64_t packets, bytes; /* of payload */
+};
+
 struct counters {
 #define COUNTER(name, unit, help) _Atomic uint64_t name;
 #include "base/counters.def"
 #undef COUNTER
+	/* by the client's transport; IPv4, IPv6; to peers, to clients */
+	struct counter_traffic relayed[COUNTER_TRANSPORTS][2][2];
+	_Atomic uint64_t opened[COUNTER_TRANSPORTS], closed[COUNTER_TRANSPORTS]; /* sessions */
+	_Atomic uint64_t ended[COUNTER_ENDS];
+	_Atomic uint64_t answers[COUNTER_METHODS][COUNTER_CODES];
+	_Atomic uint64_t conn_entered, conn_left; /* connections, those from other workers too */
+	_Atomic uint64_t lag_ms; /* no sum, but how late the worker's last tick was */
 };
 
 /* Adds to a counter of this thread's block. */

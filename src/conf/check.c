@@ -182,4 +182,5 @@ void conf_check(struct conf_reader *r)
 	check_auth(r);
 	conf_hosts_build(r);
 	conf_backend_build(r);
+	conf_http_build(r);
 }

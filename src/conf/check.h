@@ -20,6 +20,11 @@ void conf_external_build(struct conf_reader *r);
 /* backend.c: https-backend, tls-passthrough, acme-redirect; after has_tls is known */
 void conf_backend_build(struct conf_reader *r);
 
+/* http.c: where the stats port is, and who may use it; after certificates are known */
+void conf_http_build(struct conf_reader *r);
+/* http.c: wipes and frees what it built */
+void conf_http_fini(struct conf *c);
+
 /* cpus.c: processors that this process may use: its affinity, or its cgroup's quota when that
  * is less, rounded up; >= 1. */
 unsigned conf_cpus_count(void);

@@ -136,6 +136,7 @@ void conf_drop(struct conf *c)
 	if (!c || atomic_fetch_sub_explicit(&c->refs, 1, memory_order_acq_rel) != 1)
 		return;
 	conf_users_fini(c);
+	conf_http_fini(c);
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
 		free_value(c, &conf_table_rows[i]);
 	prefix_fini(&c->allowed);

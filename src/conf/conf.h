@@ -48,6 +48,16 @@ struct conf_passthrough {
 	struct addr to;
 };
 
+/* What a token of the stats port may do. */
+enum conf_role { CONF_ROLE_NONE, CONF_ROLE_READ, CONF_ROLE_MINT, CONF_ROLE_ADMIN };
+
+enum { CONF_TOKEN_MIN = 16, CONF_TOKEN_MAX = 256 };
+
+struct conf_token {
+	enum conf_role role;
+	struct str text; /* owned */
+};
+
 struct conf {
 	_Atomic unsigned refs;
 
@@ -90,6 +100,13 @@ struct conf {
 	struct str *secrets;	   /* static-auth-secret, in order */
 	size_t n_secrets;
 	bool has_credentials; /* any user or secret */
+	bool has_http;	      /* the stats port is to be served, at `http` */
+	bool http_wanted;     /* its port was asked for: it must be had */
+	bool http_open;	      /* metrics need no token */
+	struct addr http;
+	const char *http_cert_file, *http_pkey_file; /* both or none; borrowed */
+	struct conf_token *tokens;
+	size_t n_tokens;
 	unsigned n_workers;   /* relay-threads, resolved; >= 1 */
 };
 

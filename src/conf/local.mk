@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/addrs.h \
 	%D%/external.c \
 	%D%/hosts.c \
+	%D%/http.c \
 	%D%/legacy.def \
 	%D%/opaque.c \
 	%D%/opaque.h \

@@ -50,6 +50,7 @@ static const char *why_text(enum relay_conn_why w)
 		[WHY_PROXY] = "bad_proxy_header",
 		[WHY_NO_PROXY] = "not_in_proxy-protocol-from",
 		[WHY_BACKEND] = "backend_down",
+		[WHY_ADMIN] = "admin",
 	};
 
 	return text[w];
@@ -122,6 +123,7 @@ static void unlink_conn(struct relay_conn *c)
 
 	relay_park_forget(r, &c->tuple);
 	leave(r, c);
+	count(&r->cnt, conn_left);
 	wheel_cancel(&r->wheel, &c->timer);
 	list_del(&c->all);
 	list_push(&r->conns->dead, &c->all); /* callbacks may still be working with it */
@@ -483,6 +485,7 @@ static struct relay_conn *make(struct relay *r, int fd, const struct addr *clien
 		return NULL;
 	}
 	c->tos = net_sock_dscp(fd, c->tuple.server.family == ADDR_V6);
+	count(&r->cnt, conn_entered);
 	list_push(&r->conns->strangers, &c->all);
 	arm_deadline(c);
 	if (r->conns->crowd.n > RELAY_CONN_STRANGERS)

@@ -31,6 +31,7 @@ enum relay_conn_why {
 	WHY_PROXY,
 	WHY_NO_PROXY,
 	WHY_BACKEND,
+	WHY_ADMIN,
 	N_WHY
 };
 

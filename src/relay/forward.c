@@ -58,7 +58,6 @@ static void flush_run(struct relay *r)
 	const struct relay_tally *t = &r->tally;
 	size_t n = r->run.n_datagrams, bytes = r->run.bytes, payload = t->payload;
 	size_t sent = net_run_flush(&r->run);
-	struct turn_traffic *of_session;
 
 	if (n == 0)
 		return;
@@ -75,9 +74,7 @@ static void flush_run(struct relay *r)
 	}
 	if (!t->s)
 		return;
-	of_session = t->up ? &t->s->turn.rx : &t->s->turn.tx;
-	of_session->packets += sent;
-	of_session->bytes += payload;
+	relay_session_account(r, t->s, t->up, sent, payload);
 	if (sent < n)
 		relay_session_drop(t->s, RELAY_DROP_SEND, n - sent);
 }
@@ -343,10 +340,8 @@ static void emit(struct to_client *c, const struct iovec *iov, size_t n,
 	count(&r->cnt, tx_client_packets);
 	for (size_t i = 0; i < n; i++)
 		count_n(&r->cnt, tx_client_bytes, iov[i].iov_len);
-	if (whose.s) {
-		whose.s->turn.tx.packets++;
-		whose.s->turn.tx.bytes += whose.payload;
-	}
+	if (whose.s)
+		relay_session_account(r, whose.s, false, 1, whose.payload);
 }
 
 static void to_client(struct to_client *c, const uint8_t *p, size_t len)
@@ -401,9 +396,9 @@ void relay_forward_fanned(void *arg, void *tag, size_t head, size_t body, bool s
 	if (!s)
 		return;
 	s->in_fan = false;
-	s->turn.tx.packets += sent;
-	s->turn.tx.bytes += sent ? body : 0;
-	if (!sent)
+	if (sent)
+		relay_session_account(r, s, false, 1, body);
+	else
 		relay_session_drop(s, RELAY_DROP_SEND, 1);
 }
 

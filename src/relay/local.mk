@@ -15,6 +15,8 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/forward.c \
 	%D%/handoff.c \
 	%D%/handoff.h \
+	%D%/listing.c \
+	%D%/listing.h \
 	%D%/front.c \
 	%D%/front.h \
 	%D%/lease.c \

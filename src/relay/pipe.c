@@ -91,13 +91,11 @@ static void account(struct relay_side *to, size_t n)
 {
 	struct relay_pipe *p = to->of;
 	struct relay_session *s = p->session;
-	struct turn_traffic *t = to == &p->peer ? &s->turn.rx : &s->turn.tx;
 	struct counters *cnt = &p->relay->cnt;
 
 	if (!n)
 		return;
-	t->packets++;
-	t->bytes += n;
+	relay_session_account(p->relay, s, to == &p->peer, 1, n);
 	if (to == &p->peer) {
 		count(cnt, tx_peer_packets);
 		count_n(cnt, tx_peer_bytes, n);

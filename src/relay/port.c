@@ -311,13 +311,26 @@ bool relay_ports_accepts(const struct relay_ports *p, const struct addr *a)
 	return false;
 }
 
+size_t relay_ports_used_of(const struct relay_ports *p, size_t ip)
+{
+	size_t used = 0;
+
+	for (size_t w = 0; w < WORDS; w++)
+		used += (size_t)__builtin_popcountll(atomic_load_explicit(
+			&p->ports[ip].claimed[w], memory_order_relaxed));
+	return used;
+}
+
+size_t relay_ports_total(const struct relay_ports *p)
+{
+	return (size_t)(p->max - p->min) + 1;
+}
+
 size_t relay_ports_used(const struct relay_ports *p)
 {
 	size_t used = 0;
 
 	for (size_t i = 0; i < p->n; i++)
-		for (size_t w = 0; w < WORDS; w++)
-			used += (size_t)__builtin_popcountll(atomic_load_explicit(
-				&p->ports[i].claimed[w], memory_order_relaxed));
+		used += relay_ports_used_of(p, i);
 	return used;
 }

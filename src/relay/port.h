@@ -63,5 +63,9 @@ bool relay_ports_live(const struct relay_ports *p, const struct addr *a);
 /* True when a relayed TCP address of ours is `a`. */
 bool relay_ports_accepts(const struct relay_ports *p, const struct addr *a);
 
+/* How many ports of address `ip` (an index) are claimed, and how many there are of each. Any thread. */
+size_t relay_ports_used_of(const struct relay_ports *p, size_t ip);
+size_t relay_ports_total(const struct relay_ports *p);
+
 /* How many ports are claimed on all addresses. */
 size_t relay_ports_used(const struct relay_ports *p);

@@ -180,6 +180,7 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 	slab_init(&r->bills_slab, sizeof(struct relay_bill));
 	list_init(&r->sessions);
 	list_init(&r->dead);
+	relay_listing_init(r);
 	wheel_init(&r->wheel, tick_now(), &r->env);
 	net_run_init(&r->run, choose_gso(r), &r->cnt);
 	init_env(r);
@@ -207,6 +208,7 @@ void relay_end(struct relay *r)
 {
 	if (!r)
 		return;
+	relay_listing_fini(r);
 	relay_conns_free(r);
 	relay_dtls_free(r);
 	while (!list_empty(&r->sessions)) {

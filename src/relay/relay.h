@@ -10,6 +10,7 @@
 #include "net/stream.h"
 #include "net/udp.h"
 #include "relay/ask.h"
+#include "relay/listing.h"
 #include "relay/port.h"
 #include "relay/quality.h"
 #include "relay/quota.h"
@@ -110,6 +111,7 @@ struct relay_bill {
 struct relay_session {
 	struct turn_session turn;
 	struct list all; /* in relay.sessions, or in relay.dead */
+	struct list listed; /* in relay.lister.sessions while it lives */
 	struct relay *relay;
 	struct relay_path path; /* answers and data leave by it */
 	struct relay_endpoint *ep[TURN_N_LEGS];
@@ -161,6 +163,11 @@ struct relay {
 	struct relay_usage *usage;   /* relay/usage.h; NULL then */
 	struct conf_live *live, *next_live; /* held; the next one counts from the end of this turn */
 	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
+	struct relay_lister lister; /* relay/listing.h */
+	bool draining;		    /* no new sessions: 508 */
+	/* a session has opened, or ended for this reason and is about to be freed; NULL: nobody asks */
+	void (*tell)(void *arg, const struct relay_session *s, bool opened, enum turn_end why);
+	void *tell_arg;
 	bool gso_told;	     /* that segmented sends are given up */
 	bool wide_channels;  /* rfc5766-channel-numbers */
 	bool rtp_quality;    /* rtp-quality */
@@ -246,6 +253,22 @@ const char *relay_session_who(const struct relay_session *s, char *buf);
 /* The same words onto a line. */
 void relay_session_add_who(struct log_text *t, const struct relay_session *s);
 
+/* To the accounts of a session and its kind: what was relayed, to a peer (`up`) or the client. Once for a
+ * run of datagrams, not for each. */
+static inline void relay_session_account(struct relay *r, struct relay_session *s, bool up,
+					 size_t packets, size_t bytes)
+{
+	const struct turn_tuple *tuple = &s->turn.tuple;
+	struct counter_traffic *of_kind =
+		&r->cnt.relayed[tuple->transport][tuple->client.family == ADDR_V6][!up];
+	struct turn_traffic *of_session = up ? &s->turn.rx : &s->turn.tx;
+
+	of_session->packets += packets;
+	of_session->bytes += bytes;
+	count_n(of_kind, packets, packets);
+	count_n(of_kind, bytes, bytes);
+}
+
 static inline struct relay_session *relay_session_of(struct turn_session *s)
 {
 	return container_of(s, struct relay_session, turn);
@@ -255,6 +278,16 @@ static inline struct relay_session *relay_session_of(struct turn_session *s)
 static inline void relay_session_drop(struct relay_session *s, enum relay_drop why, size_t n)
 {
 	s->drops[why] = n < UINT32_MAX - s->drops[why] ? s->drops[why] + (uint32_t)n : UINT32_MAX;
+}
+
+/* All that were dropped, for whatever reason. */
+static inline uint64_t relay_session_dropped(const struct relay_session *s)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < N_RELAY_DROP; i++)
+		n += s->drops[i];
+	return n;
 }
 
 /* --- endpoint.c --- */

@@ -199,9 +199,10 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	const char *why;
 	unsigned code;
 
-	if (!s) {
+	if (!s || r->draining) { /* not 403, as coturn says: others may serve the client */
 		if (grant->leased)
 			release(r, grant->id, tx->who.user);
+		slab_free(&r->sessions_slab, s);
 		return 508;
 	}
 	s->relay = r;
@@ -216,6 +217,7 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 		return code;
 	}
 	list_push(&r->sessions, &s->all);
+	relay_listing_enter(r, s);
 	code = start(r, s, tx);
 	if (code) {
 		log_refusal(r, s, code, s->refused ? s->refused : "no_memory");
@@ -229,8 +231,11 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 		turn_session_limit(&r->env, &s->turn, grant->max_bps);
 	tx->session = &s->turn;
 	count(&r->cnt, alloc_opened);
+	count(&r->cnt, opened[tx->tuple.transport]);
 	log_open(r, s, tx);
 	relay_event_opened(r, s, tx->want.lifetime_s);
+	if (r->tell)
+		r->tell(r->tell_arg, s, true, TURN_END_DELETED);
 	return 0;
 }
 
@@ -251,15 +256,20 @@ void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 	if (why != TURN_END_REFUSED) { /* one that never opened was logged as refused */
 		relay_table_remove(&r->table, s);
 		count(&r->cnt, alloc_closed);
+		count(&r->cnt, closed[t->tuple.transport]);
+		count(&r->cnt, ended[why]);
 		relay_record_end(r, s, why);
 		relay_usage_end(r, s);
 		relay_event_ended(r, s);
+		if (r->tell)
+			r->tell(r->tell_arg, s, false, why);
 	}
 	close_bill(r, s);
 	if (s->path.conn && why != TURN_END_REFUSED)
 		relay_conn_session_ended(s->path.conn);
 	if (s->path.dtls)
 		relay_dtls_session_ended(s->path.dtls);
+	relay_listing_leave(s);
 	list_del(&s->all);
 	list_push(&r->dead, &s->all);
 }

@@ -38,6 +38,22 @@ static void count_error(struct counters *cnt, unsigned code)
 	}
 }
 
+/* Which answer to what: one row of a table, one column of each code that is known. */
+static void count_answer(struct turn_env *env, const struct turn_tx *tx)
+{
+	static const uint16_t codes[] = {
+		0,
+#define ERRCODE(code, reason, where) code,
+#include "stun/error.def"
+#undef ERRCODE
+	};
+
+	_Static_assert(ARRAY_LEN(codes) <= COUNTER_CODES, "a column each");
+	for (size_t i = 0; i < ARRAY_LEN(codes); i++)
+		if (codes[i] == tx->code && tx->req->method < COUNTER_METHODS)
+			count(env->cnt, answers[tx->req->method][i]);
+}
+
 void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *out)
 {
 	stun_begin(out, cls, tx->req->method, tx->req->txid);
@@ -60,6 +76,7 @@ enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, st
 		return TURN_DROP;
 	if (conf->fingerprint || stun_has(tx->req, STUN_A_FINGERPRINT))
 		stun_add_fingerprint(out);
+	count_answer(env, tx);
 	return out->bad ? TURN_DROP : TURN_REPLY;
 }
 

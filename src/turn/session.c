@@ -13,7 +13,7 @@ const char *turn_end_text(enum turn_end e)
 		[TURN_END_DELETED] = "deleted", [TURN_END_EXPIRED] = "expired",
 		[TURN_END_CLOSED] = "closed",	[TURN_END_SHUTDOWN] = "shutdown",
 		[TURN_END_REFUSED] = "refused", [TURN_END_QUOTA] = "byte_quota",
-		[TURN_END_WITHDRAWN] = "withdrawn",
+		[TURN_END_WITHDRAWN] = "withdrawn", [TURN_END_ADMIN] = "admin",
 	};
 
 	return (unsigned)e < N_TURN_END ? text[e] : "unknown";

@@ -39,6 +39,7 @@ enum turn_end {
 	TURN_END_EXPIRED,  /* not refreshed in time */
 	TURN_END_CLOSED,   /* the client closed its connection, or it broke */
 	TURN_END_SHUTDOWN, /* the server stops */
+	TURN_END_ADMIN,	   /* an operator ended it */
 	TURN_END_REFUSED,  /* never opened: what it asked for was not to be had */
 	TURN_END_QUOTA,	   /* the user's bytes of the period are used up */
 	TURN_END_WITHDRAWN, /* the secret that opened it was withdrawn, or the user revoked */

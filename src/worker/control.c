@@ -13,15 +13,28 @@ static void on_stop(int signo, void *arg)
 	c->stop_signal = signo;
 }
 
+void worker_control_reload(struct worker_control *c, const char *reason)
+{
+	log_reopen(c->log);
+	log_info(c->lg, NULL, "log_reopened", "reason=%s", reason);
+	if (c->renew)
+		worker_renew_now(c->renew, reason);
+}
+
 static void on_hangup(int signo, void *arg)
+{
+	(void)signo;
+	worker_control_reload(arg, "SIGHUP");
+}
+
+/* coturn's signal for draining. */
+static void on_user1(int signo, void *arg)
 {
 	struct worker_control *c = arg;
 
 	(void)signo;
-	log_reopen(c->log);
-	log_info(c->lg, NULL, "log_reopened", "reason=SIGHUP");
-	if (c->renew)
-		worker_renew_now(c->renew, "SIGHUP");
+	if (c->drain)
+		worker_drain_set(c->drain, true, true, "SIGUSR1");
 }
 
 /* coturn's signal for new certificates. */
@@ -40,6 +53,8 @@ static void on_look(int fd, void *arg)
 
 	(void)fd;
 	worker_renew_look(c->renew, tick_wall_s());
+	if (c->drain && worker_drain_look(c->drain))
+		c->stop_signal = SIGUSR1;
 }
 
 enum err worker_control_init(struct worker_control *c, struct log *log, struct logger *lg)
@@ -55,10 +70,17 @@ enum err worker_control_init(struct worker_control *c, struct log *log, struct l
 	if (!e)
 		e = net_loop_signal(c->loop, SIGHUP, on_hangup, c);
 	if (!e)
+		e = net_loop_signal(c->loop, SIGUSR1, on_user1, c);
+	if (!e)
 		e = net_loop_signal(c->loop, SIGUSR2, on_user2, c);
 	if (e)
 		worker_control_fini(c);
 	return e;
+}
+
+void worker_control_drain(struct worker_control *c, struct worker_drain *drain)
+{
+	c->drain = drain;
 }
 
 enum err worker_control_renew(struct worker_control *c, struct worker_renew *renew)

@@ -3,6 +3,7 @@
 
 #include "log/log.h"
 #include "net/loop.h"
+#include "worker/drain.h"
 #include "worker/renew.h"
 
 struct worker_control {
@@ -10,13 +11,20 @@ struct worker_control {
 	struct log *log;
 	struct logger *lg;
 	struct worker_renew *renew; /* NULL: certificates are not read again */
+	struct worker_drain *drain; /* NULL: SIGUSR1 does nothing */
 	int stop_signal;	    /* 0: go on */
 };
 
-/* Watches SIGTERM and SIGINT (stop), SIGHUP (open the log file and read the certificates again) and SIGUSR2
- * (the certificates). */
+/* Watches SIGTERM and SIGINT (stop), SIGHUP (open the log file and read the certificates again), SIGUSR2
+ * (the certificates) and SIGUSR1 (drain). */
 must_check enum err worker_control_init(struct worker_control *c, struct log *log,
 					struct logger *lg);
+
+/* From now on SIGUSR1 drains, and draining may end the loop. `drain` is the caller's and has to stay. */
+void worker_control_drain(struct worker_control *c, struct worker_drain *drain);
+
+/* What SIGHUP does. */
+void worker_control_reload(struct worker_control *c, const char *reason);
 
 /* From now on signals and changes of the files renew certificates by `renew`, which is the caller's and has
  * to stay. Once. */

@@ -12,7 +12,11 @@ noinst_LIBRARIES += %D%/libworker.a
 	%D%/control.h \
 	%D%/listen.c \
 	%D%/listen.h \
+	%D%/drain.c \
+	%D%/drain.h \
 	%D%/msg.h \
+	%D%/notes.c \
+	%D%/notes.h \
 	%D%/pool.c \
 	%D%/pool.h \
 	%D%/process.c \

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "worker/bridge.h"
+#include "worker/msg.h"
 
 static enum err start_one(struct worker_pool *p, unsigned i, const struct relay_shared *shared,
 			  const struct worker_sockets *sockets, struct net_cert *cert,
@@ -16,6 +17,7 @@ static enum err start_one(struct worker_pool *p, unsigned i, const struct relay_
 	e = worker_init(&p->workers[i], i, shared,
 			sockets->fds + i * worker_listen_count(shared->conf), cert, lg);
 	p->workers[i].all = p->workers;
+	p->workers[i].control = p->notes;
 	return e;
 }
 
@@ -55,6 +57,26 @@ enum err worker_pool_set_cert(struct worker_pool *p, struct net_cert *cert)
 	return first;
 }
 
+enum err worker_pool_listen(struct worker_pool *p)
+{
+	return mbox_new(&p->notes, sizeof(struct worker_note), WORKER_NOTES);
+}
+
+enum err worker_pool_send(struct worker_pool *p, unsigned worker, const struct worker_msg *msg)
+{
+	return mbox_send(p->workers[worker].mbox, msg);
+}
+
+/* With what nobody read. */
+static void free_notes(struct mbox *notes)
+{
+	struct worker_note note;
+
+	while (notes && !mbox_recv(notes, &note))
+		worker_note_dispose(&note);
+	mbox_free(notes);
+}
+
 void worker_pool_stop(struct worker_pool *p)
 {
 	for (unsigned i = 0; i < p->n; i++)
@@ -65,5 +87,6 @@ void worker_pool_stop(struct worker_pool *p)
 		if (p->workers[i].loop)
 			worker_fini(&p->workers[i]);
 	free(p->workers);
-	*p = (struct worker_pool){ NULL, 0, NULL };
+	free_notes(p->notes);
+	*p = (struct worker_pool){ 0 };
 }

@@ -10,7 +10,17 @@ struct worker_pool {
 	struct worker *workers;
 	unsigned n;
 	struct worker_bridge *bridge;
+	struct mbox *notes; /* of struct worker_note, for control, which empties it; or NULL */
 };
+
+struct worker_msg;
+
+/* Makes the mailbox for notes; before the workers start. worker_pool_stop() frees it. */
+must_check enum err worker_pool_listen(struct worker_pool *p);
+
+/* ERR_FULL: that worker has no room, and the message is still the caller's. */
+must_check enum err worker_pool_send(struct worker_pool *p, unsigned worker,
+				     const struct worker_msg *msg);
 
 /* Prepares and starts conf->n_workers workers on their sockets, with certificates for TLS (or NULL), connected
  * with the store by `bridge`. On failure all is undone. */

@@ -9,6 +9,7 @@
 #include "relay/dtls.h"
 #include "worker/bridge.h"
 #include "worker/msg.h"
+#include "worker/notes.h"
 
 /* TLS and DTLS that begin from now on. The reference becomes ours. */
 static void set_cert(struct worker *w, struct net_cert *cert)
@@ -21,22 +22,43 @@ static void set_cert(struct worker *w, struct net_cert *cert)
 		net_cert_drop(cert);
 }
 
+static void on_message(struct worker *w, struct worker_msg *msg)
+{
+	switch (msg->kind) {
+	case WORKER_STOP:
+		w->stop = true;
+		break;
+	case WORKER_CERT:
+		set_cert(w, msg->cert);
+		break;
+	case WORKER_MOVED:
+		relay_handoff_receive(w->relay, &msg->moved);
+		break;
+	case WORKER_STORE:
+		worker_ask_answer(w, msg->job);
+		break;
+	case WORKER_LIST:
+		worker_notes_ask(w, msg->listing);
+		break;
+	case WORKER_DRAIN:
+		w->relay->draining = msg->on;
+		break;
+	case WORKER_WATCH:
+		worker_notes_watch(w, msg->on);
+		break;
+	}
+}
+
 static void on_mail(int fd, void *arg)
 {
 	struct worker *w = arg;
 	struct worker_msg msg;
 
 	(void)fd;
-	while (!mbox_recv(w->mbox, &msg)) {
-		if (msg.kind == WORKER_STOP)
-			w->stop = true;
-		else if (msg.kind == WORKER_CERT)
-			set_cert(w, msg.cert);
-		else if (msg.kind == WORKER_STORE)
-			worker_ask_answer(w, msg.job);
-		else
-			relay_handoff_receive(w->relay, &msg.moved);
-	}
+	while (!mbox_recv(w->mbox, &msg))
+		on_message(w, &msg);
+	if (worker_notes_turn(w))
+		net_loop_again(&w->mbox_watch);
 }
 
 static bool post(void *arg, unsigned worker, const struct relay_moved *m)
@@ -47,12 +69,22 @@ static bool post(void *arg, unsigned worker, const struct relay_moved *m)
 	return w->all && !mbox_send(w->all[worker].mbox, &msg);
 }
 
+/* How late a tick is tells how long the loop was busy with something else. */
+static void note_lag(struct worker *w, tick now)
+{
+	uint64_t late = w->next_tick && now > w->next_tick ? now - w->next_tick : 0;
+
+	atomic_store_explicit(&w->relay->cnt.lag_ms, late, memory_order_relaxed);
+	w->next_tick = now + WORKER_TICK_MS;
+}
+
 static void on_tick(int fd, void *arg)
 {
 	struct worker *w = arg;
 
 	(void)fd;
 	relay_tick(w->relay);
+	note_lag(w, w->relay->env.now);
 	worker_ask_tick(w);
 	worker_board_read(worker_bridge_board(w->bridge), &w->reader, w->relay);
 }
@@ -196,12 +228,15 @@ static void empty_mailbox(struct worker *w)
 			net_cert_drop(msg.cert);
 		else if (msg.kind == WORKER_STORE)
 			store_job_free(msg.job); /* a lease in it ends with the store */
+		else if (msg.kind == WORKER_LIST)
+			free(msg.listing);
 	}
 }
 
 void worker_fini(struct worker *w)
 {
 	empty_mailbox(w);
+	free(w->listed);
 	for (size_t i = 0; i < w->n_listeners; i++)
 		relay_unlisten(&w->listeners[i]);
 	for (size_t i = 0; i < w->n_acceptors; i++)

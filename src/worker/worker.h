@@ -27,6 +27,10 @@ struct worker {
 	struct worker_reader reader;  /* of the board */
 	struct mbox *mbox;
 	struct net_watch mbox_watch;
+	struct mbox *control;	       /* of struct worker_note; the pool's. NULL: nobody listens */
+	struct relay_listing *listed;  /* answered, and control has no room for it yet */
+	uint64_t n_notes_lost;
+	tick next_tick;
 	struct relay_listener *listeners;
 	struct relay_acceptor *acceptors;
 	size_t n_listeners, n_acceptors; /* that are watched */

@@ -23,7 +23,8 @@ REPORT = re.compile(r"ERROR: (Address|Leak)Sanitizer|LeakSanitizer has encounter
 ONLY_TACITURN = {"allow-private-peers", "allow-multicast-peers", "rfc5766-channel-numbers",
                  "strict-expiry", "unauthorized-ratelimit", "unauthorized-ratelimit-rps",
                  "udp-gro", "udp-gso", "log-format", "relay-threads", "stateless-nonce-secret",
-                 "stream-queue-ms", "tls-min-version"}
+                 "stream-queue-ms", "tls-min-version", "http-port", "http-address", "http-token",
+                 "http-token-file", "http-cert", "http-pkey", "http-open-metrics", "turn-uri"}
 COTURN_ALWAYS = {"no-cli": True, "no-tls": True, "no-dtls": True, "simple-log": True,
                  "log-file": "stdout", "lt-cred-mech": True}
 
@@ -66,7 +67,7 @@ class Server:
         "listening-ip": [_lab.SRV, _lab.SRV6], "listening-port": 3478,
         "relay-ip": [_lab.RELAY, _lab.RELAY6], "realm": REALM,
         "user": ["alice:wonderland", "bob:builder"],
-        "allow-private-peers": True, "relay-threads": 2,
+        "allow-private-peers": True, "relay-threads": 2, "http-port": 0,
     }
 
     def __init__(self, binary, kind, ns, directory, name="server", scale=1.0):

@@ -3,6 +3,7 @@ without them."""
 import time
 
 import lab
+import statsport
 import stores
 from dtlsclient import DtlsClient
 from harness import check, equal, minted, test
@@ -192,3 +193,27 @@ def byte_quota(t):
         else:
             c.refresh()
         s.stop()
+
+
+@test("/readyz and /metrics say that the users' database is away, and that it is back", timeout=90,
+      not_coturn=NOT_THERE)
+def health(t):
+    store = stores.Redis(t)
+    store.add_user("dave", "diver")
+    t.server(**{k.replace("-", "_"): v for k, v in statsport.CONF.items()}, **store.conf)
+    port = statsport.StatsPort(t)
+    up = 'taciturn_store_up{store="redis",used_for="users"}'
+    t.until(lambda: port.get("/readyz").status == 200, "ready", timeout=15, pace=0.2)
+    t.client(user="dave", password="diver").allocate()
+    said = port.metrics()
+    equal(said[up], 1, up)
+    count = 'taciturn_store_latency_seconds_count{store="redis",used_for="users"}'
+    check(said[count] > 0, "%s is %s", count, said[count])
+    equal(said[count], said[count.replace("_count{", "_bucket{").replace("}", ',le="+Inf"}')], "the last bucket")
+    store.kill()
+    t.until(lambda: port.get("/readyz").status == 503, "503", timeout=15, pace=0.2)
+    equal(port.get("/readyz").json(), {"status": "store_down"}, "what /readyz says")
+    equal(port.metrics()[up], 0, up)
+    store.start()
+    t.until(lambda: port.get("/readyz").status == 200, "ready again", timeout=40, pace=0.2)
+    equal(port.metrics()[up], 1, up)

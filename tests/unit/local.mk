@@ -1,5 +1,6 @@
 # tests/unit/<folder>_<file>.c tests src/<folder>/<file>.c: a cmocka program with its own main().
 unit_programs = \
+	%D%/admin_route \
 	%D%/auth_check \
 	%D%/auth_longterm \
 	%D%/auth_nonce \
@@ -94,8 +95,11 @@ check_LIBRARIES += %D%/libworld.a
 	%D%/turn_model.h \
 	%D%/turn_sim.c
 
+# mmap() is mmap64() where the flags of some library ask for large files
+wrap_mmap = -Wl,--wrap=mmap,--wrap=mmap64,--defsym=__wrap_mmap64=__wrap_mmap
+
 # It makes each allocation fail in turn, and each HMAC.
-%C%_turn_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=mmap,--wrap=crypto_hmac
+%C%_turn_oom_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=crypto_hmac $(wrap_mmap)
 
 # They make allocations fail.
 %C%_net_cert_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup
@@ -103,7 +107,7 @@ check_LIBRARIES += %D%/libworld.a
 %C%_relay_crowd_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
 
 # It counts what the packet path asks of the heap.
-%C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
+%C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(wrap_mmap)
 
 EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h
 

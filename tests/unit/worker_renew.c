@@ -50,7 +50,7 @@ static void world_open(struct world *w, const char *more)
 	assert_int_equal(log_logger(w->log, &lg), OK);
 	assert_int_equal(worker_certs_load(w->conf, &w->tickets, &w->cert, problem, NULL), OK);
 	assert_int_equal(mbox_new(&w->worker.mbox, sizeof(struct worker_msg), ROOM), OK);
-	w->pool = (struct worker_pool){ &w->worker, 1, NULL };
+	w->pool = (struct worker_pool){ .workers = &w->worker, .n = 1 };
 	worker_renew_init(&w->renew, w->conf, &w->tickets, w->cert, &w->pool, lg);
 }
 

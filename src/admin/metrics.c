@@ -1,0 +1,232 @@
+#include "admin/metrics.h"
+
+#include <stdlib.h>
+
+#include "base/bug.h"
+
+enum { MAX_PORTS = 64 };
+
+enum metric {
+#define METRIC(name, type, help) METRIC_##name,
+#include "admin/metrics.def"
+#undef METRIC
+	N_METRICS
+};
+
+static const struct {
+	const char *name, *type, *help;
+} metrics[N_METRICS] = {
+#define METRIC(name, type, help) { #name, #type, help },
+#include "admin/metrics.def"
+#undef METRIC
+};
+
+static void head(FILE *f, enum metric m)
+{
+	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", metrics[m].name, metrics[m].help,
+		metrics[m].name, metrics[m].type);
+}
+
+static void number(FILE *f, enum metric m, uint64_t v)
+{
+	head(f, m);
+	fprintf(f, "%s %llu\n", metrics[m].name, (unsigned long long)v);
+}
+
+/* --- counters.def, a series each --- */
+
+static void write_table(FILE *f, const struct counters *c)
+{
+#define COUNTER(name, unit, help)                                                             \
+	fprintf(f,                                                                            \
+		"# HELP taciturn_" #name "_total " help "\n"                                  \
+		"# TYPE taciturn_" #name "_total counter\n"                                   \
+		"taciturn_" #name "_total %llu\n",                                            \
+		(unsigned long long)counter_get(c, name));
+#include "base/counters.def"
+#undef COUNTER
+}
+
+/* --- with labels --- */
+
+static void write_relayed(FILE *f, enum metric m, const struct counters *c, bool bytes)
+{
+	static const char *const families[] = { "ipv4", "ipv6" }, *const ways[] = { "up", "down" };
+
+	head(f, m);
+	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 4; i++) {
+		const struct counter_traffic *t = &c->relayed[i / 4][i / 2 % 2][i % 2];
+
+		fprintf(f, "%s{transport=\"%s\",family=\"%s\",direction=\"%s\"} %llu\n",
+			metrics[m].name, turn_transport_text((enum turn_transport)(i / 4)),
+			families[i / 2 % 2], ways[i % 2],
+			(unsigned long long)(bytes ? counter_get(t, bytes)
+						   : counter_get(t, packets)));
+	}
+}
+
+static void write_answers(FILE *f, const struct counters *c)
+{
+	head(f, METRIC_taciturn_answers_total);
+	for (unsigned m = 0; m < COUNTER_METHODS; m++)
+		for (unsigned i = 0; i < COUNTER_CODES && admin_figures_method(m); i++) {
+			uint64_t n = counter_get(c, answers[m][i]);
+
+			if (n || i == 0)
+				fprintf(f,
+					"taciturn_answers_total{method=\"%s\",code=\"%u\"} %llu\n",
+					admin_figures_method(m), admin_figures_codes[i],
+					(unsigned long long)n);
+		}
+}
+
+static void write_sessions(FILE *f, const struct counters *c)
+{
+	head(f, METRIC_taciturn_sessions);
+	for (unsigned t = 0; t < COUNTER_TRANSPORTS; t++) {
+		uint64_t opened = counter_get(c, opened[t]), closed = counter_get(c, closed[t]);
+
+		fprintf(f, "taciturn_sessions{transport=\"%s\"} %llu\n",
+			turn_transport_text((enum turn_transport)t),
+			(unsigned long long)(opened > closed ? opened - closed : 0));
+	}
+	head(f, METRIC_taciturn_sessions_ended_total);
+	for (unsigned i = 0; i < N_TURN_END; i++)
+		if (i != TURN_END_REFUSED)
+			fprintf(f, "taciturn_sessions_ended_total{reason=\"%s\"} %llu\n",
+				turn_end_text((enum turn_end)i),
+				(unsigned long long)counter_get(c, ended[i]));
+}
+
+static void write_ports(FILE *f, const struct admin *a)
+{
+	struct admin_ports p[MAX_PORTS];
+	size_t n = a->host.ports(a->host.arg, p, MAX_PORTS);
+	char text[ADDR_IP_TEXT];
+
+	head(f, METRIC_taciturn_ports_used);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "taciturn_ports_used{address=\"%s\"} %llu\n",
+			addr_print_ip(&p[i].ip, text), (unsigned long long)p[i].used);
+	head(f, METRIC_taciturn_ports);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "taciturn_ports{address=\"%s\"} %llu\n",
+			addr_print_ip(&p[i].ip, text), (unsigned long long)p[i].total);
+}
+
+/* --- databases --- */
+
+static void store_value(FILE *f, enum metric m, const struct store_health *h, uint64_t v)
+{
+	fprintf(f, "%s{store=\"%s\",used_for=\"%s\"} %llu\n", metrics[m].name, h->kind, h->used_for,
+		(unsigned long long)v);
+}
+
+static void store_latency(FILE *f, const struct store_health *h)
+{
+	static const char *const bounds[] = { "0.00025", "0.0005", "0.001", "0.0025",
+					      "0.005",	 "0.01",   "0.025", "0.05",
+					      "0.1",	 "0.25",   "1",	    "+Inf" };
+	uint64_t sum = 0;
+
+	_Static_assert(ARRAY_LEN(bounds) == ARRAY_LEN(h->latency_bucket), "a bound each");
+	for (size_t i = 0; i < ARRAY_LEN(bounds); i++) {
+		sum += h->latency_bucket[i];
+		fprintf(f,
+			"taciturn_store_latency_seconds_bucket{store=\"%s\",used_for=\"%s\","
+			"le=\"%s\"} %llu\n",
+			h->kind, h->used_for, bounds[i], (unsigned long long)sum);
+	}
+	fprintf(f, "taciturn_store_latency_seconds_sum{store=\"%s\",used_for=\"%s\"} %.6f\n",
+		h->kind, h->used_for, (double)h->latency_us_sum / 1e6);
+	fprintf(f, "taciturn_store_latency_seconds_count{store=\"%s\",used_for=\"%s\"} %llu\n",
+		h->kind, h->used_for, (unsigned long long)sum);
+}
+
+static void write_stores(FILE *f, const struct admin *a)
+{
+	const struct admin_stores *s = &a->host.stores;
+	struct store_health h[ADMIN_STORES];
+	size_t n = s->health ? s->health(s->arg, h, ADMIN_STORES) : 0;
+
+	n = n < ADMIN_STORES ? n : ADMIN_STORES;
+	if (n == 0)
+		return;
+#define EACH(m, field)                     \
+	head(f, METRIC_##m);               \
+	for (size_t i = 0; i < n; i++)     \
+	store_value(f, METRIC_##m, &h[i], h[i].field)
+	EACH(taciturn_store_up, up);
+	EACH(taciturn_store_operations_total, n_ops);
+	EACH(taciturn_store_failures_total, n_failed);
+	EACH(taciturn_store_reconnects_total, n_reconnects);
+	EACH(taciturn_store_waiting, waiting);
+#undef EACH
+	head(f, METRIC_taciturn_store_latency_seconds);
+	for (size_t i = 0; i < n; i++)
+		store_latency(f, &h[i]);
+}
+
+/* --- the process --- */
+
+static void write_process(FILE *f, const struct admin *a)
+{
+	double up = (double)(tick_now() - a->started) / 1000;
+	time_t expires = a->host.cert_expires(a->host.arg);
+	struct admin_process p;
+	bool leaves;
+
+	admin_figures_process(&p);
+	head(f, METRIC_taciturn_worker_loop_lag_seconds);
+	for (unsigned i = 0; i < a->host.n_workers; i++)
+		fprintf(f, "taciturn_worker_loop_lag_seconds{worker=\"%u\"} %.3f\n", i,
+			admin_figures_lag_s(a, i));
+	number(f, METRIC_taciturn_draining, a->host.draining(a->host.arg, &leaves));
+	if (expires)
+		number(f, METRIC_taciturn_certificate_expiry_timestamp_seconds,
+		       (uint64_t)expires);
+	number(f, METRIC_taciturn_http_requests_total, a->n_requests);
+	number(f, METRIC_taciturn_http_refused_total, a->n_refused);
+	number(f, METRIC_taciturn_http_event_streams, a->n_streams);
+	head(f, METRIC_taciturn_build_info);
+	fprintf(f, "taciturn_build_info{version=\"%s\"} 1\n", PACKAGE_VERSION);
+	head(f, METRIC_process_start_time_seconds);
+	fprintf(f, "process_start_time_seconds %.0f\n", admin_figures_now() - up);
+	number(f, METRIC_process_open_fds, p.fds);
+	number(f, METRIC_process_max_fds, p.max_fds);
+	number(f, METRIC_process_resident_memory_bytes, p.resident);
+}
+
+void admin_metrics_write(FILE *f, const struct admin *a, const struct counters *sum)
+{
+	write_table(f, sum);
+	write_relayed(f, METRIC_taciturn_relayed_packets_total, sum, false);
+	write_relayed(f, METRIC_taciturn_relayed_bytes_total, sum, true);
+	write_answers(f, sum);
+	write_sessions(f, sum);
+	number(f, METRIC_taciturn_connections, admin_figures_streams(sum));
+	write_ports(f, a);
+	number(f, METRIC_taciturn_queue_drops_total, admin_figures_queue_drops(a));
+	write_stores(f, a);
+	write_process(f, a);
+}
+
+enum MHD_Result admin_metrics_serve(struct admin_request *q)
+{
+	struct counters sum;
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+
+	if (!f)
+		return admin_reply_problem(q, 500, "no memory");
+	admin_figures_sum(q->a, &sum);
+	admin_metrics_write(f, q->a, &sum);
+	if (q->a->host.conf->prometheus)
+		admin_legacy_write(f, q->a, &sum);
+	if (fclose(f)) {
+		free(text);
+		return admin_reply_problem(q, 500, "no memory");
+	}
+	return admin_reply_text(q, text, len, "text/plain; version=0.0.4; charset=utf-8");
+}
