@@ -1,6 +1,7 @@
 include tests/unit/local.mk
 include tests/fuzz/local.mk
 include tests/replay/local.mk
+include tests/store/local.mk
 
 EXTRA_DIST += tests/bench tests/data tests/lint tests/net
 

@@ -181,8 +181,8 @@ static enum auth_verdict check_given(const struct auth_env *env, const struct st
 {
 	if (!env->has_users || (given && given->state == AUTH_GIVEN_NONE))
 		return reject(who, AUTH_WHY_UNKNOWN_USER);
-	if (!given)
-		return AUTH_WANT_KEY;
+	if (!given) /* whoever asks for ever new names in vain has no answers left, and no look-ups */
+		return env->starved ? reject(who, AUTH_WHY_UNKNOWN_USER) : AUTH_WANT_KEY;
 	if (given->state == AUTH_GIVEN_FAILED)
 		return AUTH_FAIL;
 	if (!integrity_ok(env, req, given->key))

@@ -78,7 +78,8 @@ uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
  *
  * Static accounts come first, then time-limited credentials under the secrets of the configuration and of
  * the databases, then the database of users, which is asked for names only that are no time-limited ones,
- * and only for clients that bring a nonce made for them: nobody can have it searched from a forged address.
+ * and only for clients that bring a nonce made for them and have answers left in their ration: nobody can
+ * have it searched from a forged address, or without end.
  */
 enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *req,
 			     const struct addr *client, const struct auth_known *known,

@@ -160,7 +160,7 @@ bool relay_conn_reap_broken(struct relay_conn *c)
 	uint64_t n = c->stream.dropped - c->n_dropped;
 
 	if (n && c->session) {
-		c->session->turn.dropped += n;
+		relay_session_drop(c->session, RELAY_DROP_QUEUE, n);
 		count_n(&c->relay->cnt, drop_queue, n);
 		c->n_dropped += n;
 	}

@@ -130,7 +130,7 @@ void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, 
 	if (!p) {
 		count(&r->cnt, drop_record);
 		if (whose.s)
-			whose.s->turn.dropped++;
+			relay_session_drop(whose.s, RELAY_DROP_RECORD, 1);
 		return;
 	}
 	all->tos = tos;

@@ -18,18 +18,21 @@ enum {
 
 static void count_drop(struct relay *r, struct relay_session *s, enum turn_route why)
 {
-	s->turn.dropped++;
 	switch (why) {
 	case TURN_ROUTE_NO_CHANNEL:
+		relay_session_drop(s, RELAY_DROP_NO_CHANNEL, 1);
 		count(&r->cnt, drop_no_channel);
 		break;
 	case TURN_ROUTE_NO_PERMISSION:
+		relay_session_drop(s, RELAY_DROP_NO_PERMISSION, 1);
 		count(&r->cnt, drop_no_permission);
 		break;
 	case TURN_ROUTE_NO_FAMILY:
+		relay_session_drop(s, RELAY_DROP_NO_FAMILY, 1);
 		count(&r->cnt, drop_family);
 		break;
 	default:
+		relay_session_drop(s, RELAY_DROP_MALFORMED, 1);
 		count(&r->cnt, drop_malformed);
 		break;
 	}
@@ -44,7 +47,7 @@ static bool within_rate(struct relay *r, struct relay_session *s, struct bucket 
 	if ((!s->user_bps || relay_share_take(r, s, b == &s->turn.up, bytes)) &&
 	    (rate == 0 || bucket_take(b, bytes, rate, turn_session_burst(rate), r->env.now)))
 		return true;
-	s->turn.dropped++;
+	relay_session_drop(s, RELAY_DROP_BANDWIDTH, 1);
 	count(&r->cnt, drop_bandwidth);
 	return false;
 }
@@ -75,7 +78,8 @@ static void flush_run(struct relay *r)
 	of_session = t->up ? &t->s->turn.rx : &t->s->turn.tx;
 	of_session->packets += sent;
 	of_session->bytes += payload;
-	t->s->turn.dropped += n - sent;
+	if (sent < n)
+		relay_session_drop(t->s, RELAY_DROP_SEND, n - sent);
 }
 
 void relay_forward_flush(struct relay *r)
@@ -124,7 +128,7 @@ static void to_peer(struct relay_from *c, const struct turn_to_peer *p)
 
 	/* design: our own addresses are open for relayed ports, never for another service */
 	if (p->own && !relay_ports_live(r->shared->ports, &p->to)) {
-		c->s->turn.dropped++;
+		relay_session_drop(c->s, RELAY_DROP_OWN_PORT, 1);
 		count(&r->cnt, drop_own_port);
 		return;
 	}
@@ -144,7 +148,7 @@ static void on_channel_data(struct relay_from *c, const uint8_t *p, size_t len)
 		return;
 	}
 	if (!stun_chan_decode(p, len, &chan)) { /* RFC 8656 s.12.6: shorter than it claims */
-		c->s->turn.dropped++;
+		relay_session_drop(c->s, RELAY_DROP_MALFORMED, 1);
 		count(&c->r->cnt, drop_malformed);
 		return;
 	}
@@ -348,7 +352,7 @@ static void to_client(struct to_client *c, const uint8_t *p, size_t len)
 		iov[0] = (struct iovec){ header, turn_route_data_header(&c->peer, len,
 									&c->r->rng, header) };
 		if (!iov[0].iov_len) {
-			s->turn.dropped++;
+			relay_session_drop(s, RELAY_DROP_TRUNCATED, 1);
 			count(&c->r->cnt, drop_truncated);
 			return;
 		}
@@ -382,7 +386,8 @@ static void on_peer_burst(struct relay *r, struct relay_session *s, const struct
 	count_n(&r->cnt, rx_peer_packets, n);
 	count_n(&r->cnt, rx_peer_bytes, rx->len);
 	if (verdict || rx->truncated) {
-		s->turn.dropped += n;
+		relay_session_drop(
+			s, rx->truncated ? RELAY_DROP_TRUNCATED : RELAY_DROP_NO_PERMISSION, n);
 		if (rx->truncated)
 			count_n(&r->cnt, drop_truncated, n);
 		else

@@ -12,7 +12,7 @@ enum {
 	RELAY_PARK_MAX = 4096,	      /* of one worker */
 	RELAY_PARK_PER_PREFIX = 1024, /* of one IPv4 address or IPv6 /64 */
 	RELAY_PARK_BYTES = 2048,      /* of one request; a longer one is no honest one */
-	RELAY_PARK_MS = 3000,	      /* the store answers long before, and be it that it cannot */
+	RELAY_PARK_MS = 1000,	      /* the store answers before, and be it that it cannot */
 };
 
 struct relay_parked {

@@ -1,22 +1,46 @@
 #include "relay/record.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
 	LIST_LEN = RELAY_RECORD_PEERS * ADDR_TEXT_LEN + 8,
-	RELAYED_LEN = TURN_N_LEGS * (ADDR_TEXT_LEN + 1)
+	RELAYED_LEN = TURN_N_LEGS * (ADDR_TEXT_LEN + 1),
+	DROPS_LEN = N_RELAY_DROP * 26, /* the longest word, "=", ten digits and a space */
 };
 
-static void remember(struct relay_peers *p, const struct addr *peer)
+/* Room for one more; most sessions have one peer or two. */
+static bool grow(struct relay_session *s)
 {
-	for (size_t i = 0; i < p->n; i++)
+	struct relay_peers *p = s->peers;
+	size_t cap = p ? p->cap * 2u : 2;
+
+	if (cap > RELAY_RECORD_PEERS)
+		return false;
+	p = realloc(p, sizeof *p + cap * sizeof p->ip[0]);
+	if (!p)
+		return false;
+	if (!s->peers)
+		*p = (struct relay_peers){ 0 };
+	p->cap = (uint8_t)cap;
+	s->peers = p;
+	return true;
+}
+
+static void remember(struct relay_session *s, const struct addr *peer)
+{
+	struct relay_peers *p = s->peers;
+
+	for (size_t i = 0; p && i < p->n; i++)
 		if (addr_ip_eq(&p->ip[i], peer))
 			return;
-	if (p->n == RELAY_RECORD_PEERS) {
-		p->more = true;
+	if ((!p || p->n == p->cap) && !grow(s)) {
+		if (p)
+			p->more = true;
 		return;
 	}
+	p = s->peers;
 	p->ip[p->n] = *peer;
 	p->ip[p->n++].port = 0;
 }
@@ -29,11 +53,9 @@ void relay_record_peers(struct relay_session *s, const struct stun_msg *req)
 	if (req->method != STUN_CREATE_PERMISSION && req->method != STUN_CHANNEL_BIND &&
 	    req->method != STUN_CONNECT)
 		return;
-	if (!s->peers)
-		s->peers = calloc(1, sizeof *s->peers);
-	while (s->peers && stun_peer_next(req, &off, &peer))
+	while (stun_peer_next(req, &off, &peer))
 		if (peer.family != ADDR_NONE)
-			remember(s->peers, &peer);
+			remember(s, &peer);
 }
 
 /* Adds a word to a list with commas; what does not fit is left out. */
@@ -75,6 +97,38 @@ static struct str print_relayed(const struct relay_session *s, char *list)
 	return str_of(list);
 }
 
+/* As the log calls them; records leave the first five letters away. */
+static const char *const drop_words[N_RELAY_DROP] = {
+	[RELAY_DROP_NO_CHANNEL] = "drop_no_channel",
+	[RELAY_DROP_NO_PERMISSION] = "drop_no_permission",
+	[RELAY_DROP_NO_FAMILY] = "drop_family",
+	[RELAY_DROP_MALFORMED] = "drop_malformed",
+	[RELAY_DROP_OWN_PORT] = "drop_own_port",
+	[RELAY_DROP_BANDWIDTH] = "drop_bandwidth",
+	[RELAY_DROP_SEND] = "drop_send",
+	[RELAY_DROP_TRUNCATED] = "drop_truncated",
+	[RELAY_DROP_QUEUE] = "drop_queue",
+	[RELAY_DROP_RECORD] = "drop_record",
+};
+
+/* "no_permission=3 queue=17"; *all is how many. */
+static struct str print_drops(const struct relay_session *s, char *list, uint64_t *all)
+{
+	size_t len = 0;
+
+	*list = 0;
+	*all = 0;
+	for (int i = 0; i < N_RELAY_DROP; i++) {
+		if (!s->drops[i])
+			continue;
+		*all += s->drops[i];
+		len += (size_t)snprintf(list + len, DROPS_LEN - len, "%s%s=%lu",
+					len ? " " : "", drop_words[i] + 5,
+					(unsigned long)s->drops[i]);
+	}
+	return (struct str){ list, len };
+}
+
 static struct str or_none(struct str s)
 {
 	return s.len ? s : STR_LIT("none");
@@ -95,7 +149,10 @@ static void log_end(struct relay *r, const struct relay_session *s,
 	log_text_number(&t, "rx_bytes", turn->rx.bytes);
 	log_text_number(&t, "tx_packets", turn->tx.packets);
 	log_text_number(&t, "tx_bytes", turn->tx.bytes);
-	log_text_number(&t, "dropped", turn->dropped);
+	log_text_number(&t, "dropped", rec->dropped);
+	for (int i = 0; i < N_RELAY_DROP; i++)
+		if (s->drops[i])
+			log_text_number(&t, drop_words[i], s->drops[i]);
 	log_text_word(&t, "transport", rec->transport);
 	log_text_word(&t, "relayed", or_none(rec->relayed));
 	log_text_word(&t, "peers", or_none(rec->peers));
@@ -104,7 +161,8 @@ static void log_end(struct relay *r, const struct relay_session *s,
 
 void relay_record_end(struct relay *r, const struct relay_session *s, enum turn_end why)
 {
-	char id[RELAY_ASK_ID_LEN], client[ADDR_TEXT_LEN], relayed[RELAYED_LEN], peers[LIST_LEN];
+	char id[RELAY_ASK_ID_LEN], client[ADDR_TEXT_LEN], relayed[RELAYED_LEN], peers[LIST_LEN],
+		drops[DROPS_LEN];
 	const struct turn_session *t = &s->turn;
 	struct relay_record rec = {
 		.node = str_of(r->shared->node),
@@ -117,10 +175,10 @@ void relay_record_end(struct relay *r, const struct relay_session *s, enum turn_
 		.peers = print_peers(r, s, peers),
 		.rx = t->rx,
 		.tx = t->tx,
-		.dropped = t->dropped,
 	};
 	struct relay_ask q = { .kind = RELAY_ASK_RECORD, .record = &rec };
 
+	rec.drops = print_drops(s, drops, &rec.dropped);
 	log_end(r, s, &rec);
 	if (!r->asker.records)
 		return;

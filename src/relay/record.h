@@ -8,9 +8,9 @@ enum { RELAY_RECORD_PEERS = 8 }; /* that are remembered of a session; of more it
 
 /* The peers that a client named. */
 struct relay_peers {
-	size_t n;
-	bool more;
-	struct addr ip[RELAY_RECORD_PEERS]; /* ports 0 */
+	uint8_t n, cap;
+	bool more;	  /* there were others, that are not here */
+	struct addr ip[]; /* ports 0 */
 };
 
 /* Text as printed, as far as log-ip allows. */

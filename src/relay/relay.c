@@ -51,11 +51,12 @@ static enum err make_nonce_secret(struct relay_shared *s, const struct conf *con
 	return e;
 }
 
-static void name_node(struct relay_shared *s)
+/* Two servers of one host may start in the same moment, and their ids must differ all the same. */
+static void name_node(struct relay_shared *s, struct rng *rng)
 {
 	if (gethostname(s->node, sizeof s->node - 1) || !s->node[0])
 		strcpy(s->node, "localhost");
-	s->epoch = tick_wall_s();
+	s->epoch = tick_wall_ms() * 1000 + rng_u32(rng) % 1000;
 	snprintf(s->prefix, sizeof s->prefix, "%s.%lld.", s->node, (long long)s->epoch);
 }
 
@@ -69,7 +70,7 @@ enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
 		return ERR_NOMEM;
 	rng_init(&rng);
 	s->conf = conf;
-	name_node(s);
+	name_node(s, &rng);
 	rng_bytes(&rng, s->digest_key, sizeof s->digest_key);
 	e = collect_ips(s, conf);
 	if (!e)

@@ -28,7 +28,7 @@ struct relay_shared {
 	struct relay_quota *quota;
 	uint8_t nonce_secret[32];
 	char node[64];	     /* who we are */
-	int64_t epoch;	     /* … in this life: seconds since 1970 */
+	int64_t epoch;	     /* … in this life: milliseconds since 1970, and three digits of chance */
 	char prefix[96];     /* NODE.EPOCH. : what all public ids of this process begin with */
 	uint64_t digest_key[2]; /* of auth_check_digest() */
 };
@@ -74,6 +74,21 @@ enum relay_period { RELAY_PERIOD_MONTH, RELAY_PERIOD_DAY, RELAY_PERIOD_30D };
 /* The words of quota-on-store-failure. */
 enum relay_failure { RELAY_FAILURE_ALLOW, RELAY_FAILURE_DENY };
 
+/* Why a packet of a session was dropped; the words are in relay/record.c. */
+enum relay_drop {
+	RELAY_DROP_NO_CHANNEL,
+	RELAY_DROP_NO_PERMISSION,
+	RELAY_DROP_NO_FAMILY,
+	RELAY_DROP_MALFORMED,
+	RELAY_DROP_OWN_PORT,
+	RELAY_DROP_BANDWIDTH,
+	RELAY_DROP_SEND,
+	RELAY_DROP_TRUNCATED,
+	RELAY_DROP_QUEUE,
+	RELAY_DROP_RECORD,
+	N_RELAY_DROP
+};
+
 /* What a session has drawn of its user's bandwidth, in one direction. */
 struct relay_share {
 	uint64_t left; /* bytes */
@@ -97,6 +112,7 @@ struct relay_session {
 	struct relay *relay;
 	struct relay_path path; /* answers and data leave by it */
 	struct relay_endpoint *ep[TURN_N_LEGS];
+	uint32_t drops[N_RELAY_DROP];
 	const char *refused; /* why it was not opened, for the log; NULL: it was */
 	uint64_t id;	     /* never used twice while this process lives */
 	uint64_t user_bps;   /* of its user, on this node; 0: no limit. Else there is a bill */
@@ -227,6 +243,12 @@ void relay_session_add_who(struct log_text *t, const struct relay_session *s);
 static inline struct relay_session *relay_session_of(struct turn_session *s)
 {
 	return container_of(s, struct relay_session, turn);
+}
+
+/* n packets of the session were dropped. */
+static inline void relay_session_drop(struct relay_session *s, enum relay_drop why, size_t n)
+{
+	s->drops[why] = n < UINT32_MAX - s->drops[why] ? s->drops[why] + (uint32_t)n : UINT32_MAX;
 }
 
 /* --- endpoint.c --- */

@@ -178,7 +178,7 @@ static void admit(struct relay_endpoint *ep, int fd, const struct addr *from)
 	if (!sp || !turn_tcp_incoming(&r->env, &ep->session->turn, &sp->tcp, from, &out)) {
 		slab_free(&r->splices->slab, sp);
 		close(fd);
-		ep->session->turn.dropped++;
+		relay_session_drop(ep->session, RELAY_DROP_NO_PERMISSION, 1);
 		count(&r->cnt, tcp_refused);
 		return;
 	}

@@ -118,6 +118,17 @@ static void on_done(struct store_op *op, enum store_status status)
 	a->gone(a);
 }
 
+/* Soonest deadline first; most have the same wait, so that the place is at the end. */
+static void enlist(struct list *waiting, struct store_asked *a)
+{
+	struct list *before = waiting;
+
+	while (before->prev != waiting &&
+	       tick_before(a->deadline, list_entry(before->prev, struct store_asked, node)->deadline))
+		before = before->prev;
+	list_push(before, &a->node);
+}
+
 void store_link_ask(struct store_link *l, struct store_asked *a, struct list *waiting, tick now, tick wait_ms)
 {
 	a->link = l;
@@ -127,7 +138,7 @@ void store_link_ask(struct store_link *l, struct store_asked *a, struct list *wa
 	a->told = false;
 	list_init(&a->node);
 	if (wait_ms)
-		list_push(waiting, &a->node);
+		enlist(waiting, a);
 	l->in_flight++;
 	l->kind->start(l->b, &a->op);
 }

@@ -23,10 +23,6 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/report.c \
 	%D%/spool.c \
 	%D%/spool.h \
-	%D%/store.c \
-	%D%/store.h \
-	%D%/usage.c \
-	%D%/usage.h \
 	%D%/sql_admin.c \
 	%D%/sql_admin.h \
 	%D%/sql_live.c \
@@ -38,7 +34,11 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/sql_schema.c \
 	%D%/sql_schema.h \
 	%D%/sql_stmt.c \
-	%D%/sql_stmt.h
+	%D%/sql_stmt.h \
+	%D%/store.c \
+	%D%/store.h \
+	%D%/usage.c \
+	%D%/usage.h
 
 if STORE_PGSQL
 %C%_libstore_a_SOURCES += \
@@ -54,4 +54,22 @@ if STORE_SQLITE
 	%D%/sqlite.c \
 	%D%/sqlite_file.c \
 	%D%/sqlite_file.h
+endif
+
+if STORE_REDIS
+%C%_libstore_a_SOURCES += \
+	%D%/redis.c \
+	%D%/redis.h \
+	%D%/redis_admin.c \
+	%D%/redis_args.c \
+	%D%/redis_args.h \
+	%D%/redis_conninfo.c \
+	%D%/redis_conninfo.h \
+	%D%/redis_counts.c \
+	%D%/redis_link.c \
+	%D%/redis_link.h \
+	%D%/redis_quota.c \
+	%D%/redis_resolve.c \
+	%D%/redis_resolve.h \
+	%D%/redis_users.c
 endif

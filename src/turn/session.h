@@ -102,7 +102,6 @@ struct turn_session {
 	struct bucket up, down;	    /* max_bps: client to peer, peer to client */
 	uint64_t max_bps;	    /* bytes per second in each direction; 0: no limit */
 	struct turn_traffic rx, tx; /* from the client to peers, from peers to the client */
-	uint64_t dropped;	    /* packets, for any reason */
 
 	struct str username; /* owned; as sent in USERNAME */
 	struct str user;     /* inside username: the account that quotas count */

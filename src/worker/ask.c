@@ -38,6 +38,9 @@ static bool fill_lease(struct store_job *j, const struct relay_ask *q)
 	l->total_max = q->total_max;
 	l->bytes_max = q->bytes_max;
 	l->ttl_ms = STORE_LEASE_MS;
+	l->limits.max_allocations = CONF_LIVE_UNSET;
+	l->limits.max_bps = CONF_LIVE_UNSET;
+	l->limits.max_bytes = CONF_LIVE_UNSET;
 	return true;
 }
 

@@ -110,6 +110,24 @@ void worker_bridge_stop(struct worker_bridge *b)
 	b->store = NULL;
 }
 
+enum err worker_bridge_withdraw(struct worker_bridge *b, struct str secret)
+{
+	const struct relay_expel what = { .why = TURN_END_WITHDRAWN,
+					  .secret = auth_check_digest(b->shared->digest_key,
+								      secret) };
+
+	return worker_board_expel(b->board, &what);
+}
+
+enum err worker_bridge_revoke(struct worker_bridge *b, struct str realm, struct str user)
+{
+	const struct relay_expel who = { .why = TURN_END_WITHDRAWN,
+					 .realm = realm,
+					 .user = user };
+
+	return worker_board_expel(b->board, &who);
+}
+
 static bool is_set(const char *option)
 {
 	return option && *option;

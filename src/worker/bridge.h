@@ -29,5 +29,11 @@ void worker_bridge_stop(struct worker_bridge *b);
 /* Answers go to these workers from now on; NULL: to nobody, for they are about to end. */
 void worker_bridge_connect(struct worker_bridge *b, struct worker *workers);
 
+/* Ends the sessions that credentials of this secret opened, on all workers, or those of a user whose
+ * credentials were revoked; soon. ERR_FULL, ERR_NOMEM. Any thread. */
+must_check enum err worker_bridge_withdraw(struct worker_bridge *b, struct str secret);
+must_check enum err worker_bridge_revoke(struct worker_bridge *b, struct str realm,
+					 struct str user);
+
 /* What workers may ask, as the configuration has databases for it; ->ask is the caller's to set. */
 struct relay_asker worker_bridge_kinds(const struct conf *conf);

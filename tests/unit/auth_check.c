@@ -428,6 +428,11 @@ static void test_who_is_looked_up(void **state)
 	f->client = world_addr("198.51.100.2:5000");
 	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
 			 AUTH_STALE);
+	f->client = world_addr("198.51.100.1:5000");
+	f->w->env.auth.starved = true; /* … nor for a source that has used its answers up */
+	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
+			 AUTH_REJECT);
+	f->w->env.auth.starved = false;
 	f->w->env.auth.has_users = false;
 	assert_int_equal(judge(f, &(struct paper){ "dave", REALM, "diver", true, false, false }, NULL),
 			 AUTH_REJECT);

@@ -29,6 +29,8 @@ static void contradictions_are_refused(void **state)
 		{ "no-auth\nallowed-peer-ip=example.org\n",
 		  "text:3: allowed-peer-ip: 'example" },
 		{ "no-auth\nmax-bps=2000G\n", "text:3: max-bps: 2000G is above 1099511627776" },
+		{ "no-auth\nbps-capacity=1M\n", "text:3: bps-capacity: counts the max-bps" },
+		{ "no-auth\nbps-capacity=999\nmax-bps=1K\n", "text:3: bps-capacity: is below" },
 		{ "no-auth\nmax-allocate-lifetime=5m\n",
 		  "text:3: max-allocate-lifetime: 5m is below" },
 		{ "no-auth\nrelay-threads=129\n", "text:3: relay-threads: 129 is above 128" },

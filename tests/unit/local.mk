@@ -48,6 +48,7 @@ unit_programs = \
 	%D%/relay_park \
 	%D%/relay_port \
 	%D%/relay_quota \
+	%D%/relay_share \
 	%D%/relay_table \
 	%D%/stun_address \
 	%D%/stun_chan \
@@ -73,6 +74,7 @@ unit_programs = \
 	%D%/turn_sim \
 	%D%/turn_tcp \
 	%D%/worker_board \
+	%D%/worker_bridge \
 	%D%/worker_pool \
 	%D%/worker_renew
 
@@ -99,8 +101,11 @@ check_LIBRARIES += %D%/libworld.a
 # It counts what the packet path asks of the heap.
 %C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=mmap
 
-EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_world.h
+EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_programs)
+if STORE_REDIS
+check_PROGRAMS += %D%/store_redis_args %D%/store_redis_conninfo
+endif
 endif

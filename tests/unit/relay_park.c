@@ -4,12 +4,12 @@
  */
 #include <stdio.h>
 
-#include "auth/longterm.h"
 #include "relay/lease.h"
 #include "relay/park.h"
 #include "relay/record.h"
 #include "relay/usage.h"
 
+#include "relay_guest.h"
 #include "relay_world.h"
 
 #define AUTH_CONF                  \
@@ -113,85 +113,14 @@ static unsigned n_of(const struct shop *shop, enum relay_ask_kind kind)
 	return n;
 }
 
-/* --- a client with credentials --- */
-
-struct guest {
-	struct client c;
-	struct crypto *crypto;
-	const char *user;
-	uint8_t key[AUTH_KEY_LEN];
-	char nonce[128];
-	size_t nonce_len;
-	uint8_t buf[CLIENT_MSG_MAX * 4]; /* the request as it was sent last */
-	size_t len;
-};
-
-static void guest_open(struct guest *g, struct world *w, const char *user, const char *password)
-{
-	memset(g, 0, sizeof *g);
-	client_open(&g->c, &w->site[0].listener.at, pump, w);
-	g->user = user;
-	assert_int_equal(crypto_new(&g->crypto), OK);
-	assert_int_equal(auth_longterm_key(g->crypto, str_of(user), STR_LIT("test"), str_of(password), g->key),
-			 OK);
-}
-
-static void guest_close(struct guest *g)
-{
-	crypto_free(g->crypto);
-	client_close(&g->c);
-}
-
-static void write_request(struct guest *g, uint16_t method, bool pad)
-{
-	static const char software[600];
-	struct wr w = wr_init(g->buf, sizeof g->buf);
-
-	client_begin(&g->c, &w, STUN_REQUEST, method);
-	if (method == STUN_ALLOCATE)
-		stun_add_u32(&w, STUN_T_REQUESTED_TRANSPORT, 17u << 24);
-	if (pad)
-		stun_add(&w, STUN_T_SOFTWARE, software, sizeof software);
-	if (g->nonce_len) {
-		stun_add_str(&w, STUN_T_USERNAME, str_of(g->user));
-		stun_add_str(&w, STUN_T_REALM, STR_LIT("test"));
-		stun_add(&w, STUN_T_NONCE, g->nonce, g->nonce_len);
-		assert_int_equal(stun_add_integrity(&w, g->crypto, (struct str){ (char *)g->key, 16 }), OK);
-	}
-	assert_false(w.bad);
-	g->len = wr_len(&w);
-}
-
-static void send_again(struct guest *g)
-{
-	client_send(&g->c, &g->c.server, g->buf, g->len);
-}
-
-static unsigned read_answer(struct guest *g)
-{
-	client_recv(&g->c);
-	assert_int_equal(stun_decode(g->c.buf, g->c.len, &g->c.msg), OK);
-	return g->c.msg.class == STUN_SUCCESS ? 0 : g->c.msg.error_code;
-}
-
-/* The first, unsigned Allocate, which brings the nonce. */
-static void greet(struct guest *g)
-{
-	write_request(g, STUN_ALLOCATE, false);
-	send_again(g);
-	assert_int_equal(read_answer(g), 401);
-	g->nonce_len = g->c.msg.nonce.len;
-	memcpy(g->nonce, g->c.msg.nonce.p, g->nonce_len);
-}
-
 /* Sends a signed Allocate, and serves until the shop has one question more. */
 static struct asked *ask_for(struct guest *g, struct world *w, struct shop *shop)
 {
 	const tick end = tick_now() + CLIENT_WAIT_MS;
 	size_t n = shop->n;
 
-	write_request(g, STUN_ALLOCATE, false);
-	send_again(g);
+	guest_write(g, STUN_ALLOCATE);
+	guest_send(g);
 	while (shop->n == n && tick_now() < end)
 		pump(w);
 	assert_int_equal(shop->n, n + 1);
@@ -232,21 +161,21 @@ static void a_key_is_asked_for_once_and_the_request_goes_on(void **state)
 	struct asked *q;
 
 	(void)state;
-	guest_open(&g, w, "dave", "diver");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "dave", "diver");
+	guest_greet(&g);
 	q = ask_for(&g, w, &shop);
 	assert_string_equal(q->user, "dave");
 	for (int i = 0; i < 3; i++) /* its retransmissions join it */
-		send_again(&g);
+		guest_send(&g);
 	until(w, park_joined, 3);
 	assert_int_equal(shop.n, 1);
 	assert_false(client_try(&g.c));
 	give_key(w, q, &g);
-	assert_int_equal(read_answer(&g), 0);
+	assert_int_equal(guest_answer(&g), 0);
 	assert_int_equal(counter_get(counters(w, 0), auth_ok), 1);
 	assert_int_equal(counter_get(counters(w, 0), alloc_opened), 1);
-	send_again(&g); /* its answer was lost, perhaps */
-	assert_int_equal(read_answer(&g), 0);
+	guest_send(&g); /* its answer was lost, perhaps */
+	assert_int_equal(guest_answer(&g), 0);
 	assert_int_equal(shop.n, 1);
 	give_key(w, q, &g); /* a second answer finds nobody */
 	pump(w);
@@ -267,21 +196,21 @@ static void what_the_database_says_is_answered(void **state)
 	struct asked *q;
 
 	(void)state;
-	guest_open(&g, w, "dave", "diver");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "dave", "diver");
+	guest_greet(&g);
 	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
 		give(w, ask_for(&g, w, &shop), row[i].status, false);
-		assert_int_equal(read_answer(&g), row[i].code);
+		assert_int_equal(guest_answer(&g), row[i].code);
 	}
 	g.key[0] ^= 1; /* a wrong password: found out once the key is here */
 	q = ask_for(&g, w, &shop);
 	g.key[0] ^= 1;
 	give_key(w, q, &g);
-	assert_int_equal(read_answer(&g), 401);
+	assert_int_equal(guest_answer(&g), 401);
 	shop.shut = true;
-	write_request(&g, STUN_ALLOCATE, false);
-	send_again(&g);
-	assert_int_equal(read_answer(&g), 500); /* at once */
+	guest_write(&g, STUN_ALLOCATE);
+	guest_send(&g);
+	assert_int_equal(guest_answer(&g), 500); /* at once */
 	guest_close(&g);
 	close_world(w, &shop);
 }
@@ -301,8 +230,8 @@ static void what_waits_is_bounded(void **state)
 	struct guest g;
 
 	(void)state;
-	guest_open(&g, w, "dave", "diver");
-	write_request(&g, STUN_ALLOCATE, true);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "dave", "diver");
+	guest_write(&g, STUN_ALLOCATE);
 	assert_int_equal(stun_decode(g.buf, g.len, &msg), OK);
 	tx.req = &msg;
 	tx.tuple.client = g.c.me;
@@ -341,11 +270,11 @@ static void nobody_waits_for_ever(void **state)
 	struct guest g;
 
 	(void)state;
-	guest_open(&g, w, "dave", "diver");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "dave", "diver");
+	guest_greet(&g);
 	ask_for(&g, w, &shop);
 	wheel_advance(&r->wheel, r->env.now + RELAY_PARK_MS + 2 * WHEEL_SLOT_MS);
-	assert_int_equal(read_answer(&g), 500);
+	assert_int_equal(guest_answer(&g), 500);
 	guest_close(&g);
 	close_world(w, &shop);
 }
@@ -360,8 +289,8 @@ static void a_client_that_left_gets_no_answer(void **state)
 	struct asked *q;
 
 	(void)state;
-	guest_open(&g, w, "local", "secret");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "local", "secret");
+	guest_greet(&g);
 	q = ask_for(&g, w, &shop);
 	assert_int_equal(q->kind, RELAY_ASK_LEASE);
 	tuple.client = g.c.me;
@@ -390,8 +319,8 @@ static void a_lease_is_taken_and_given_back(void **state)
 	struct asked *q;
 
 	(void)state;
-	guest_open(&g, w, "dave", "diver");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "dave", "diver");
+	guest_greet(&g);
 	q = ask_for(&g, w, &shop); /* both are waited for, one after the other */
 	give_key(w, q, &g);
 	q = last(&shop, RELAY_ASK_LEASE);
@@ -402,7 +331,7 @@ static void a_lease_is_taken_and_given_back(void **state)
 	assert_int_equal(q->bytes_max, 700);
 	assert_false(client_try(&g.c));
 	give(w, q, RELAY_ASK_OK, true);
-	assert_int_equal(read_answer(&g), 0);
+	assert_int_equal(guest_answer(&g), 0);
 	assert_int_equal(counter_get(counters(w, 0), auth_ok), 1);
 	assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 0);
 	assert_non_null(strstr(last(&shop, RELAY_ASK_EVENT)->text, "turn/realm/test/user/dave/allocation/"));
@@ -445,15 +374,15 @@ static void a_refused_lease_is_answered_as_it_was_refused(void **state)
 
 		snprintf(conf, sizeof conf, AUTH_CONF "%s", row[i].conf);
 		w = open_world(&shop, conf, &all_kinds);
-		guest_open(&g, w, "local", "secret");
-		greet(&g);
+		guest_open(&g, &w->site[0].listener.at, pump, w, "local", "secret");
+		guest_greet(&g);
 		give(w, ask_for(&g, w, &shop), row[i].status, false);
-		assert_int_equal(read_answer(&g), row[i].code);
+		assert_int_equal(guest_answer(&g), row[i].code);
 		shop.shut = true;
 		if (row[i].code) {
-			write_request(&g, STUN_ALLOCATE, false);
-			send_again(&g);
-			assert_int_equal(read_answer(&g), 508); /* no room to ask */
+			guest_write(&g, STUN_ALLOCATE);
+			guest_send(&g);
+			assert_int_equal(guest_answer(&g), 508); /* no room to ask */
 		}
 		assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 0);
 		guest_close(&g);
@@ -471,10 +400,10 @@ static void limits_that_come_with_the_lease_hold_here(void **state)
 	struct asked *q;
 
 	(void)state;
-	guest_open(&g, w, "local", "secret");
-	guest_open(&second, w, "local", "secret");
-	greet(&g);
-	greet(&second);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "local", "secret");
+	guest_open(&second, &w->site[0].listener.at, pump, w, "local", "secret");
+	guest_greet(&g);
+	guest_greet(&second);
 	q = ask_for(&g, w, &shop);
 	assert_int_equal(q->user_max, 5);
 	a = answer_to(q, RELAY_ASK_OK);
@@ -482,13 +411,13 @@ static void limits_that_come_with_the_lease_hold_here(void **state)
 	a.max_bps = 1000;
 	a.counted = true;
 	relay_park_answer(w->site[0].relay, &a);
-	assert_int_equal(read_answer(&g), 0);
+	assert_int_equal(guest_answer(&g), 0);
 	q = ask_for(&second, w, &shop);
 	a = answer_to(q, RELAY_ASK_OK);
 	a.max_allocations = 1;
 	a.counted = true;
 	relay_park_answer(w->site[0].relay, &a);
-	assert_int_equal(read_answer(&second), 486);
+	assert_int_equal(guest_answer(&second), 486);
 	assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 1); /* the refused one's */
 	assert_string_equal(last(&shop, RELAY_ASK_RELEASE)->id, q->id);
 	guest_close(&g);
@@ -507,10 +436,10 @@ static void usage_is_told_once(void **state)
 	uint64_t bytes = 0, sessions = 0;
 
 	(void)state;
-	guest_open(&g, w, "local", "secret");
-	greet(&g);
+	guest_open(&g, &w->site[0].listener.at, pump, w, "local", "secret");
+	guest_greet(&g);
 	give(w, ask_for(&g, w, &shop), RELAY_ASK_OK, true);
-	assert_int_equal(read_answer(&g), 0);
+	assert_int_equal(guest_answer(&g), 0);
 	s = list_entry(r->sessions.next, struct relay_session, all);
 	s->turn.rx = (struct turn_traffic){ 3, 3000 };
 	shop.shut = true;

@@ -1,0 +1,184 @@
+"""Databases for the tests: each made in the test's own directory, reachable in the server's namespace, filled
+in coturn's layout."""
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import time
+
+import lab
+from harness import Skip, check
+from server import REALM
+from turnclient import long_term_key
+
+COTURN_TABLES = """
+CREATE TABLE turnusers_lt (realm varchar(127) default '', name varchar(512), hmackey char(128),
+                           PRIMARY KEY (realm, name));
+CREATE TABLE turn_secret (realm varchar(127) default '', value varchar(256), PRIMARY KEY (realm, value));
+CREATE TABLE turn_realm_option (realm varchar(127) default '', opt varchar(32), value varchar(128),
+                                PRIMARY KEY (realm, opt));
+"""
+
+
+def hex_key(user, password, realm):
+    return long_term_key(user, realm, password).hex()
+
+
+def need(program, *places):
+    found = shutil.which(program, path=os.pathsep.join([os.environ["PATH"], *places]))
+    if not found:
+        raise Skip("%s is not installed" % program)
+    return found
+
+
+def run(*argv, **kw):
+    r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=60, **kw)
+    check(r.returncode == 0, "%s: %s", argv[0], r.stdout)
+    return r.stdout
+
+
+class Store:
+    """What all have. `conf` is what the server is started with."""
+
+    def __init__(self, t):
+        if t.lab is None:
+            t.net()
+        self.t, self.proc = t, None
+        r = subprocess.run([t.binary, "-n", "--check-config", "--no-auth", *self.trial], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=60)
+        if "this build has no" in r.stdout:
+            raise Skip("this build has no %s" % self.name)
+
+    def stop(self):
+        """It is there, and says nothing any more."""
+        self.proc.send_signal(signal.SIGSTOP)
+
+    def go_on(self):
+        self.proc.send_signal(signal.SIGCONT)
+
+    def kill(self):
+        self.proc.kill()
+        self.proc.wait()
+
+    def used(self, user, realm=REALM):
+        """(bytes from the client, bytes to it, sessions) of all periods."""
+        raise NotImplementedError
+
+
+class Redis(Store):
+    name, trial = "redis", ["--redis-userdb=ip=127.0.0.1"]
+
+    def __init__(self, t):
+        super().__init__(t)
+        need("redis-server")
+        self.path = os.path.join(t.dir, "redis.sock")
+        self.start()
+        text = "ip=127.0.0.1 port=6379 dbname=0"
+        self.conf = {"redis_userdb": text, "redis_statsdb": text}
+
+    def start(self):
+        self.proc = self.t.spawn(self.t.lab.srv, "redis-server", "--bind", "127.0.0.1", "--port", "6379",
+                                 "--unixsocket", self.path, "--save", "", "--dir", self.t.dir)
+        self.t.until(lambda: self.do("PING", may_fail=True) == "PONG", "PONG", timeout=20)
+
+    def do(self, *words, may_fail=False):
+        r = subprocess.run(["redis-cli", "-s", self.path, *words], stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=20)
+        check(may_fail or r.returncode == 0, "redis-cli: %s", r.stdout)
+        return r.stdout.strip()
+
+    def add_user(self, user, password, realm=REALM):
+        self.do("SET", "turn/realm/%s/user/%s/key" % (realm, user), hex_key(user, password, realm))
+
+    def add_secret(self, secret, realm=REALM):
+        self.do("SADD", "turn/realm/%s/secret" % realm, secret)
+
+    def used(self, user, realm=REALM):
+        total = [0, 0, 0]
+        for key in self.do("--raw", "KEYS", "taciturn:{%s}:usage:%s:*" % (realm, user)).splitlines():
+            for i, field in enumerate(("rx_bytes", "tx_bytes", "sessions")):
+                total[i] += int(self.do("HGET", key, field) or 0)
+        return tuple(total)
+
+
+class Sql(Store):
+    def add_user(self, user, password, realm=REALM):
+        self.sql("INSERT INTO turnusers_lt (realm, name, hmackey) VALUES ('%s', '%s', '%s')"
+                 % (realm, user, hex_key(user, password, realm)))
+
+    def add_secret(self, secret, realm=REALM):
+        self.sql("INSERT INTO turn_secret (realm, value) VALUES ('%s', '%s')" % (realm, secret))
+
+
+class Postgres(Sql):
+    name, trial = "postgresql", ["--psql-userdb=host=127.0.0.1"]
+
+    def __init__(self, t):
+        super().__init__(t)
+        places = ["/usr/lib/postgresql/%d/bin" % v for v in range(20, 12, -1)]
+        self.program, initdb = need("postgres", *places), need("initdb", *places)
+        self.dir = os.path.join(t.dir, "pg")
+        os.mkdir(self.dir)
+        shutil.chown(self.dir, "postgres", "postgres")
+        run("runuser", "-u", "postgres", "--", initdb, "-D", self.dir, "-A", "trust", "-U", "postgres", "-N",
+            cwd="/")
+        self.start()
+        self.conf = {"psql_userdb": "host=127.0.0.1 dbname=postgres user=postgres"}
+        self.sql(COTURN_TABLES)
+
+    def start(self):
+        self.proc = self.t.spawn(self.t.lab.srv, "runuser", "-u", "postgres", "--", self.program, "-D", self.dir,
+                                 "-k", self.dir, "-h", "127.0.0.1", "-F", cwd="/")
+        ready = ["psql", "-h", self.dir, "-U", "postgres", "-Atc", "SELECT 1"]
+        self.t.until(lambda: subprocess.run(ready, stdout=subprocess.DEVNULL,
+                                            stderr=subprocess.DEVNULL).returncode == 0, "a database", timeout=40)
+
+    def _all(self, sig):
+        """The whole group: each connection has a process of its own."""
+        os.killpg(self.proc.pid, sig)
+
+    def stop(self):
+        for pid in run("pgrep", "-u", "postgres", "-f", self.dir).split():
+            os.kill(int(pid), signal.SIGSTOP)
+        self._all(signal.SIGSTOP)
+
+    def kill(self):
+        self._all(signal.SIGKILL)
+        self.proc.wait()
+
+    def sql(self, text):
+        return run("psql", "-h", self.dir, "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-Atc", text)
+
+
+class Sqlite(Sql):
+    name, trial = "sqlite", ["--userdb=/nonexistent"]
+
+    def __init__(self, t):
+        super().__init__(t)
+        self.path = os.path.join(t.dir, "turndb")
+        self.conf = {"userdb": self.path}
+        self.locked = None
+        with sqlite3.connect(self.path) as db:
+            db.executescript(COTURN_TABLES)
+
+    def sql(self, text):
+        for _ in range(50):
+            try:
+                with sqlite3.connect(self.path) as db:
+                    return db.execute(text).fetchall()
+            except sqlite3.OperationalError as e:
+                if "locked" not in str(e):
+                    raise
+                time.sleep(0.1)
+        raise AssertionError("the database stays locked")
+
+    def stop(self):
+        """Somebody else has it, and keeps it."""
+        self.locked = sqlite3.connect(self.path, isolation_level=None)
+        self.locked.execute("BEGIN EXCLUSIVE")
+
+    kill = stop
+
+
+ALL = (Redis, Postgres, Sqlite)

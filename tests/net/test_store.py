@@ -1,0 +1,192 @@
+"""The daemon with real databases: whom they know, what they limit, what they are told, and what happens
+without them."""
+import time
+
+import lab
+import stores
+from dtlsclient import DtlsClient
+from harness import check, equal, minted, test
+from server import REALM
+from turnclient import ALLOCATE, REFRESH, UDP
+
+NOT_THERE = "is another program's way"
+
+
+def each(promise, **kw):
+    """Registers a test once for each kind of database."""
+    def add(fn):
+        for kind in stores.ALL:
+            def one(t, kind=kind):
+                fn(t, kind(t))
+            one.__module__, one.__name__ = fn.__module__, "%s_%s" % (fn.__name__, kind.name)
+            test(promise, not_coturn=NOT_THERE, **kw)(one)
+        return fn
+    return add
+
+
+@each("a user of the database allocates by UDP and TCP; wrong password, unknown, another realm's: 401", timeout=90)
+def users(t, store):
+    store.add_user("dave", "diver")
+    store.add_user("1001", "ring")
+    store.add_user("erin", "elsewhere", realm="other.test")
+    store.add_secret("the-secret-of-the-database")
+    cert, pkey = t.certificate()
+    t.server(cert=cert, pkey=pkey, dtls=True, **store.conf)
+    for user, password in (("dave", "diver"), ("1001", "ring"), ("alice", "wonderland")):
+        c = t.client(user=user, password=password)
+        c.allocate()
+        c.refresh()
+    dtls = DtlsClient(t.lab.cli.udp(lab.CLI, 0, connect=(lab.SRV, 3478)), "dave", "diver", scale=t.scale)
+    t.clients.append(dtls)
+    for c in (dtls, t.stream(user="dave", password="diver"), t.stream(user="dave", password="diver", tls=True)):
+        peer = t.peer()
+        c.allocate()
+        c.bind(0x4000, *peer.getsockname())
+        c.send_channel(0x4000, b"up", pad=c is not dtls)
+        equal(peer.recv(100), b"up", "what the peer got")
+        peer.sendto(b"down", c.relayed)
+        c.expect_data(b"down", channel=0x4000)
+        c.refresh(0)
+    for user, password in (("dave", "driver"), ("nobody", "diver"), ("erin", "elsewhere")):
+        c = t.client(user=user, password=password)
+        c.challenge()
+        equal(c.ask(c.signed(ALLOCATE, [UDP])).code, 401, "code for %s" % user)
+    # a secret is there as soon as it was read: at the start, or within seconds
+    name, password = minted("the-secret-of-the-database", user="carol")
+
+    def with_secret():
+        c = t.client(user=name, password=password)
+        c.challenge()
+        return c.ask(c.signed(ALLOCATE, [UDP])).code == 0
+    t.until(with_secret, "an allocation with the database's secret", timeout=15, pace=0.5)
+
+
+@each("of user-quota=2 the third is refused with 486, and one that ends makes room", timeout=90)
+def quota(t, store):
+    store.add_user("dave", "diver")
+    t.server(user_quota=2, **store.conf)
+    first, second, third = (t.client(user="dave", password="diver") for _ in range(3))
+    first.allocate()
+    second.allocate()
+    third.allocate(code=486)
+    first.refresh(0)
+    t.until(lambda: third.request(ALLOCATE, [UDP]).code == 0, "room for the third", timeout=5)
+
+
+@each("a database that says nothing: media goes on, and new allocations get their answer within a second",
+      timeout=120)
+def silent(t, store):
+    store.add_user("dave", "diver")
+    for rule, code in (("allow", 0), ("deny", 508)):
+        t.server(quota_on_store_failure=rule, **store.conf)
+        running, peer = t.client(user="dave", password="diver"), t.peer()
+        running.allocate()
+        running.bind(0x4000, *peer.getsockname())
+        newcomer, stranger = t.client(), t.client(user="frank", password="x")
+        newcomer.challenge()
+        stranger.challenge()
+        store.stop()
+        began = time.monotonic()
+        equal(newcomer.ask(newcomer.signed(ALLOCATE, [UDP])).code, code, "code with %s" % rule)
+        equal(stranger.ask(stranger.signed(ALLOCATE, [UDP])).code, 500, "code for one that cannot be looked up")
+        check(time.monotonic() - began < 2.2 * t.scale, "two answers took %.1f s", time.monotonic() - began)
+        for _ in range(50):
+            running.send_channel(0x4000, bytes(500))
+            equal(len(peer.recv(2000)), 500, "bytes of a datagram")
+        if rule == "allow":
+            store.go_on()
+            t.servers[-1].stop()
+
+
+@test("what Redis counted for a user is what the user's clients relayed, over two servers too", timeout=90,
+      not_coturn=NOT_THERE)
+def usage(t):
+    store = stores.Redis(t)
+    store.add_user("dave", "diver")
+    servers = [t.server(**store.conf),
+               t.server(listening_ip=[lab.SRV_ALT, lab.SRV6_ALT], **store.conf)]
+    up = down = 0
+    for address in (lab.SRV, lab.SRV_ALT):
+        c, peer = t.client(user="dave", password="diver", server=(address, 3478)), t.peer()
+        c.allocate()
+        c.bind(0x4000, *peer.getsockname())
+        for n in range(1, 40):
+            c.send_channel(0x4000, bytes(n))
+            peer.recv(2000)
+            up += n
+            peer.sendto(bytes(2 * n), c.relayed)
+            c.expect_data(bytes(2 * n), channel=0x4000)
+            down += 2 * n
+        c.refresh(0)
+    t.until(lambda: store.used("dave") == (up, down, 2), "usage of %d and %d bytes" % (up, down), timeout=10)
+    for s in servers:
+        s.stop()
+    equal(store.used("dave"), (up, down, 2), "usage after the servers have ended")
+
+
+@test("10 allocations of alice are 10 over two servers on one Redis", timeout=90, not_coturn=NOT_THERE)
+def quota_over_nodes(t):
+    store = stores.Redis(t)
+    t.server(user_quota=10, **store.conf)
+    t.server(user_quota=10, listening_ip=[lab.SRV_ALT, lab.SRV6_ALT], **store.conf)
+    got = []
+    for i in range(30):
+        c = t.client(server=((lab.SRV, lab.SRV_ALT)[i % 2], 3478))
+        c.challenge()
+        got.append(c.ask(c.signed(ALLOCATE, [UDP])).code)
+    equal((got.count(0), got.count(486)), (10, 20), "allowed and refused")
+
+
+@test("coturn's publications: new, refreshed, traffic, deleted and totals", timeout=60, not_coturn=NOT_THERE)
+def events(t):
+    store = stores.Redis(t)
+    t.server(**store.conf)
+    heard = t.spawn(t.lab.srv, "redis-cli", "PSUBSCRIBE", "turn/realm/*/user/*/allocation/*/*")
+    t.until(lambda: "psubscribe" in open(heard.output).read(), "a subscription")
+    c, peer = t.client(), t.peer()
+    c.allocate()
+    c.bind(0x4000, *peer.getsockname())
+    for _ in range(10):
+        c.send_channel(0x4000, bytes(100))
+        peer.recv(2000)
+    c.refresh()
+    t.until(lambda: "refreshed lifetime=" in open(heard.output).read(), "refreshed")
+    equal(len(store.do("--raw", "KEYS", "turn/realm/%s/user/alice/allocation/*/status" % REALM).split()), 1,
+          "status keys")
+    c.refresh(0)
+    for text in ("new lifetime=600, type=UDP, local=", "ssl=NONE, cipher=NONE", "deleted",
+                 "rcvp=10, rcvb=1000, sentp=0, sentb=0", "total_traffic/peer"):
+        t.until(lambda text=text: text in open(heard.output).read(), text)
+    t.until(lambda: not store.do("--raw", "KEYS", "turn/realm/*/status"), "no status key")
+
+
+def spend(c, peer, n):
+    for _ in range(n):
+        c.send_channel(0x4000, bytes(1000))
+        peer.recv(2000)
+
+
+@test("user-byte-quota: who has used it up gets 486; with enforce=end running sessions end too", timeout=60,
+      not_coturn=NOT_THERE)
+def byte_quota(t):
+    for enforce in ("new", "end"):
+        s = t.server(user_byte_quota=10000, byte_quota_enforce=enforce)
+        c, other, peer = t.client(), t.client(user="bob", password="builder"), t.peer()
+        c.allocate()
+        c.bind(0x4000, *peer.getsockname())
+        spend(c, peer, 5)
+        t.client().allocate()
+        spend(c, peer, 6)
+
+        def refused():
+            newcomer = t.client()
+            newcomer.challenge()
+            return newcomer.ask(newcomer.signed(ALLOCATE, [UDP])).code == 486
+        t.until(refused, "486 for who has relayed 11 of 10 kB", timeout=10, pace=0.3)
+        other.allocate()
+        if enforce == "end":
+            s.wait_log("session_end .*user=alice .*reason=byte_quota", 10)
+            equal(c.request(REFRESH).code, 437, "code of a session that was ended")
+        else:
+            c.refresh()
+        s.stop()

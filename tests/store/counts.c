@@ -1,0 +1,186 @@
+#include "suite.h"
+#include "world.h"
+
+static struct asked *batch_new(enum store_op_kind kind, struct str node, int64_t epoch, uint64_t seq)
+{
+	struct asked *a = asked_new(kind, STR_LIT(""), STR_LIT(""));
+
+	a->op.node = node;
+	a->op.epoch = epoch;
+	a->op.seq = seq;
+	a->op.usage_ttl_s = 86400;
+	return a;
+}
+
+static void usage(struct str node, int64_t epoch, uint64_t seq, struct store_usage *rows, size_t n)
+{
+	struct asked *a = batch_new(STORE_USAGE, node, epoch, seq);
+
+	a->op.usage = rows;
+	a->op.n_usage = n;
+	assert_int_equal(asked_of(a, world.b), STORE_OK);
+	asked_free(a);
+}
+
+static void a_batch_that_is_sent_again_counts_once(void **state)
+{
+	struct str r = world_realm(), s = world_realm(), node = world_realm();
+	struct store_usage rows[] = {
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 10, .tx_bytes = 5, .sessions = 1 },
+		{ .realm = s, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 100 },
+		{ .realm = r, .user = STR_LIT("bob"), .period = "2026-11", .tx_bytes = 1000 },
+	};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		usage(node, 7, 1, rows, 3);
+		assert_int_equal(rows[0].total_bytes, 15);
+		assert_int_equal(rows[1].total_bytes, 100);
+		assert_int_equal(rows[2].total_bytes, 1000);
+	}
+	usage(node, 7, 2, rows, 3);
+	assert_int_equal(rows[0].total_bytes, 30);
+	/* an old one does not count behind a new one */
+	usage(node, 7, 1, rows, 3);
+	assert_int_equal(rows[0].total_bytes, 30);
+	/* another life of the node counts from one */
+	usage(node, 8, 1, rows, 3);
+	assert_int_equal(rows[0].total_bytes, 45);
+	assert_int_equal(rows[2].total_bytes, 3000);
+}
+
+static void usage_is_listed_by_period(void **state)
+{
+	struct str r = world_realm(), node = world_realm();
+	struct store_usage rows[] = {
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 10, .tx_packets = 3 },
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-12", .rx_bytes = 11 },
+		{ .realm = r, .user = STR_LIT("alicia"), .period = "2026-12", .rx_bytes = 12 },
+	};
+	struct asked *list;
+
+	(void)state;
+	usage(node, 1, 1, rows, 3);
+	list = world_list(STORE_ADMIN_USAGE, r, STR_LIT("alice"));
+	assert_int_equal(list->n_rows, 2);
+	assert_non_null(asked_row(list, r, STR_LIT("2026-11")));
+	assert_non_null(strstr(asked_row(list, r, STR_LIT("2026-11"))->value, "rx_bytes=10"));
+	assert_non_null(strstr(asked_row(list, r, STR_LIT("2026-12"))->value, "rx_bytes=11"));
+	asked_free(list);
+}
+
+static void many_batches_in_flight_add_up(void **state)
+{
+	enum { N = 100 };
+	struct str r = world_realm(), nodes[2] = { world_realm(), world_realm() };
+	struct store_usage rows[N], last = { .realm = r, .user = STR_LIT("alice"), .period = "2026-11" };
+	struct asked *all[N];
+
+	(void)state;
+	for (size_t i = 0; i < N; i++) {
+		rows[i] = (struct store_usage){ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 1 };
+		all[i] = batch_new(STORE_USAGE, nodes[i % 2], 1, i / 2 + 1);
+		all[i]->op.usage = &rows[i];
+		all[i]->op.n_usage = 1;
+		asked_start(all[i], i % 2 ? world.b : world.other);
+	}
+	for (size_t i = 0; i < N; i++) {
+		asked_wait(all[i]);
+		assert_int_equal(all[i]->status, STORE_OK);
+		asked_free(all[i]);
+	}
+	usage(nodes[0], 1, N, &last, 1);
+	assert_int_equal(last.total_bytes, N);
+}
+
+static void a_record_is_kept_once(void **state)
+{
+	struct str r = world_realm(), node = world_realm();
+	struct store_record rec[2];
+	char what[100], answer[32];
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		rec[i] = (struct store_record){
+			.node = node, .realm = r, .user = STR_LIT("alice'\r\n%s"), .client = STR_LIT("192.0.2.1:5000"),
+			.transport = STR_LIT("udp"), .relayed = STR_LIT("192.0.2.2:50000"), .reason = STR_LIT("expired"),
+			.peers = STR_LIT("192.0.2.3"), .opened_ms = 1700000000000, .closed_ms = 1700000001000,
+			.rx_bytes = 1, .drops = STR_LIT(""), .quality = STR_LIT(""),
+		};
+		snprintf(rec[i].id, sizeof rec[i].id, "%.*s.1.%zu", STR_ARG(node), i);
+	}
+	for (int i = 0; i < 3; i++) {
+		struct asked *a = batch_new(STORE_RECORD, node, 1, 1);
+
+		a->op.records = rec;
+		a->op.n_records = 2;
+		assert_int_equal(asked_of(a, world.b), STORE_OK);
+		asked_free(a);
+	}
+	snprintf(what, sizeof what, "records %.*s", STR_ARG(r));
+	if (!world_control(what, answer, sizeof answer))
+		skip();
+	assert_string_equal(answer, "2");
+}
+
+/* Counts and records number their batches each for themselves. */
+static void a_record_does_not_hide_usage(void **state)
+{
+	struct str r = world_realm(), node = world_realm();
+	struct store_record rec = { .id = "n.1.1", .node = node, .realm = r, .user = STR_LIT("a"), .client = STR_LIT(""),
+				    .transport = STR_LIT(""), .relayed = STR_LIT(""), .reason = STR_LIT(""),
+				    .peers = STR_LIT(""), .drops = STR_LIT(""), .quality = STR_LIT("") };
+	struct store_usage row = { .realm = r, .user = STR_LIT("a"), .period = "2026-11", .rx_bytes = 9 };
+	struct asked *a = batch_new(STORE_RECORD, node, 1, 5);
+
+	(void)state;
+	snprintf(rec.id, sizeof rec.id, "%.*s.1.1", STR_ARG(node));
+	a->op.records = &rec;
+	a->op.n_records = 1;
+	assert_int_equal(asked_of(a, world.b), STORE_OK);
+	asked_free(a);
+	usage(node, 1, 4, &row, 1);
+	assert_int_equal(row.total_bytes, 9);
+}
+
+static void events_set_and_delete_a_status(void **state)
+{
+	struct str r = world_realm();
+	char key[200], what[256], answer[64];
+	struct store_event e = { .kind = STORE_EVENT_SET, .value = STR_LIT("new lifetime=600, type=UDP") };
+	struct asked *a;
+
+	(void)state;
+	if (!world.has_events)
+		skip();
+	snprintf(key, sizeof key, "turn/realm/%.*s/user/a/allocation/000000000000000001/status", STR_ARG(r));
+	e.key = str_of(key);
+	a = asked_new(STORE_EVENT, r, STR_LIT("a"));
+	a->op.events = &e;
+	a->op.n_events = 1;
+	assert_int_equal(asked_of(a, world.b), STORE_OK);
+	snprintf(what, sizeof what, "get %s", key);
+	if (!world_control(what, answer, sizeof answer))
+		skip();
+	assert_string_equal(answer, "new lifetime=600, type=UDP");
+	e.kind = STORE_EVENT_DEL;
+	e.value = STR_LIT("deleted");
+	assert_int_equal(asked_of(a, world.b), STORE_OK);
+	assert_true(world_control(what, answer, sizeof answer));
+	assert_string_equal(answer, "");
+	asked_free(a);
+}
+
+int suite_counts(void)
+{
+	const struct CMUnitTest counts[] = {
+		cmocka_unit_test(a_batch_that_is_sent_again_counts_once),
+		cmocka_unit_test(usage_is_listed_by_period),
+		cmocka_unit_test(many_batches_in_flight_add_up),
+		cmocka_unit_test(a_record_is_kept_once),
+		cmocka_unit_test(a_record_does_not_hide_usage),
+		cmocka_unit_test(events_set_and_delete_a_status),
+	};
+
+	return cmocka_run_group_tests(counts, world_open, world_close);
+}
