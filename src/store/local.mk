@@ -38,7 +38,11 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/sql_schema.c \
 	%D%/sql_schema.h \
 	%D%/sql_stmt.c \
-	%D%/sql_stmt.h
+	%D%/sql_stmt.h \
+	%D%/store.c \
+	%D%/store.h \
+	%D%/usage.c \
+	%D%/usage.h
 
 if STORE_PGSQL
 %C%_libstore_a_SOURCES += \

@@ -3,6 +3,7 @@
  * one transaction ends with one synchronization; one whose statements stand for themselves has one after each.
  */
 #include <event2/event.h>
+#include <libpq-fe.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,5 +1,6 @@
 #include "store/pgsql_dial.h"
 
+#include <libpq-fe.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

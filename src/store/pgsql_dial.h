@@ -4,16 +4,15 @@
  */
 #pragma once
 
-#include <libpq-fe.h>
-
 #include "net/loop.h"
 
 enum { STORE_PGSQL_DIAL_WHY = 200 };
 
 struct store_pgsql_dial;
+struct pg_conn; /* libpq's PGconn */
 
 /* `conn` is up and now the receiver's; or NULL, and `why` says what is wrong. The store thread. */
-typedef void store_pgsql_dial_fn(void *arg, PGconn *conn, const char *why);
+typedef void store_pgsql_dial_fn(void *arg, struct pg_conn *conn, const char *why);
 
 /* Begins; fn is called once, from the loop, unless the attempt is cancelled. `conninfo` is copied. */
 must_check enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *loop,

@@ -1,5 +1,6 @@
 #include "store/pgsql_wire.h"
 
+#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

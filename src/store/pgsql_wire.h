@@ -3,12 +3,11 @@
  */
 #pragma once
 
-#include <libpq-fe.h>
-
 #include "store/backend.h"
 #include "store/sql_run.h"
 
 struct store_pgsql_wire;
+struct pg_conn; /* libpq's PGconn */
 
 struct store_pgsql_wire_owner {
 	/* It is of no use any more, and is to be freed. Called from the loop or from send. */
@@ -18,7 +17,7 @@ struct store_pgsql_wire_owner {
 };
 
 /* Takes `conn` over, on success only. */
-must_check enum err store_pgsql_wire_new(struct store_pgsql_wire **out, const struct store_env *env, PGconn *conn,
+must_check enum err store_pgsql_wire_new(struct store_pgsql_wire **out, const struct store_env *env, struct pg_conn *conn,
 					 const struct store_pgsql_wire_owner *owner);
 /* Ends the connection; what is under way is done with STORE_DOWN. NULL is fine. */
 void store_pgsql_wire_free(struct store_pgsql_wire *w, const char *why);

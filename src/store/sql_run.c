@@ -59,13 +59,30 @@ static void no_memory(struct store_sql_run *r)
 	snprintf(r->op->why, sizeof r->op->why, "no memory");
 }
 
+static bool needs_ours(const struct store_op *op)
+{
+	return op->kind == STORE_USAGE || op->kind == STORE_RECORD ||
+	       (op->kind == STORE_ADMIN &&
+		(op->admin_what == STORE_ADMIN_LIMIT || op->admin_what == STORE_ADMIN_USAGE ||
+		 op->admin_what == STORE_ADMIN_REVOKED));
+}
+
 bool store_sql_run_plan(struct store_sql_run *r)
 {
+	bool looked = r->looking;
+
 	if (!r->plan || r->status != STORE_OK)
 		return false;
 	r->n_calls = 0;
 	r->n_done = 0;
-	r->alone = r->writes = false;
+	r->alone = r->writes = r->looking = false;
+	/* somebody may have run db init since the last look */
+	if (r->phase == 0 && !looked && needs_ours(r->op) &&
+	    (!r->facts->has_ours || r->facts->version > STORE_SQL_SCHEMA_VERSION)) {
+		r->alone = r->looking = true;
+		store_sql_run_call(r, STORE_SQL_STMT_VERSION, NULL, 0);
+		return r->status == STORE_OK;
+	}
 	return r->plan->plan(r, r->phase++) && r->status == STORE_OK && r->n_calls > 0;
 }
 
@@ -77,8 +94,12 @@ void store_sql_run_again(struct store_sql_run *r)
 
 void store_sql_run_row(struct store_sql_run *r, size_t call, const struct str *cells)
 {
-	if (r->plan->row)
+	if (r->looking) {
+		r->facts->has_ours = true;
+		r->facts->version = (int)store_sql_run_cell(cells[0], 0);
+	} else if (r->plan->row) {
 		r->plan->row(r, call, cells);
+	}
 }
 
 /* Libraries end their texts with line breaks, and put some in. */
@@ -95,7 +116,11 @@ static void one_line(char *text)
 
 bool store_sql_run_fault(struct store_sql_run *r, size_t call, enum store_sql_fault fault, const char *text)
 {
-	if (r->plan->excuse && r->plan->excuse(r, call, fault))
+	if (r->looking && fault == STORE_SQL_NO_TABLE) {
+		r->facts->has_ours = false;
+		return true;
+	}
+	if (!r->looking && r->plan->excuse && r->plan->excuse(r, call, fault))
 		return true;
 	if (r->status != STORE_OK)
 		return false;

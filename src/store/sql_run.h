@@ -68,6 +68,7 @@ struct store_sql_run {
 	/* sql_run.c's */
 	const struct store_sql_plan *plan;
 	unsigned phase;
+	bool looking; /* at our tables, which were not there before */
 	size_t cap_calls;
 	struct store_sql_chunk *chunks;
 	struct store_row *rows; /* for op->row */

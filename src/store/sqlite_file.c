@@ -233,12 +233,13 @@ static bool is_empty(struct store_sqlite_file *f)
 	return empty;
 }
 
-/* It holds keys: nobody else's to read, when it is we who make it. */
+/* It holds keys: nobody else's to read, when it is we who make it. One that is there is never opened here, for
+ * closing it would take the locks of all other connections of this process away (sqlite.org/howtocorrupt). */
 static bool make(const char *path, char why[STORE_SQLITE_WHY])
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOCTTY, 0600);
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOCTTY, 0600);
 
-	if (fd < 0 && errno != EACCES && errno != EROFS) {
+	if (fd < 0 && errno != EEXIST && errno != EACCES && errno != EROFS) {
 		snprintf(why, STORE_SQLITE_WHY, "%s: %s", path, strerror(errno));
 		return false;
 	}

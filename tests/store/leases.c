@@ -144,11 +144,13 @@ static void many_leases_are_renewed_and_released(void **state)
 {
 	enum { N = 450 };
 	struct str realms[2] = { world_realm(), world_realm() };
-	struct store_held *held = calloc(N, sizeof *held);
-	struct asked *a = asked_new(STORE_RENEW, realms[0], STR_LIT("u"));
+	struct store_held *held;
+	struct asked *a;
 
 	(void)state;
 	skip_unless_counted();
+	held = calloc(N, sizeof *held);
+	a = asked_new(STORE_RENEW, realms[0], STR_LIT("u"));
 	assert_non_null(held);
 	for (size_t i = 0; i < N; i++) {
 		held[i].realm = realms[i % 3 == 0];

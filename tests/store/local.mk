@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 noinst_PROGRAMS += %D%/suite
 endif
 %C%_suite_SOURCES = \
+	%D%/coturn.c \
 	%D%/counts.c \
 	%D%/hostile.c \
 	%D%/leases.c \

@@ -33,6 +33,7 @@ static const struct {
 } groups[] = {
 	{ "users", suite_users },   { "hostile", suite_hostile }, { "leases", suite_leases },
 	{ "counts", suite_counts }, { "trouble", suite_trouble },
+	{ "first", suite_first },   { "coturn", suite_coturn },
 	{ "failover", suite_failover },
 };
 
