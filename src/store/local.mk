@@ -23,10 +23,6 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/report.c \
 	%D%/spool.c \
 	%D%/spool.h \
-	%D%/store.c \
-	%D%/store.h \
-	%D%/usage.c \
-	%D%/usage.h \
 	%D%/sql_admin.c \
 	%D%/sql_admin.h \
 	%D%/sql_live.c \
