@@ -150,6 +150,16 @@ class Alone(Pgsql):
         self.each_backend(signal.SIGCONT)
         os.killpg(self.server.pid, signal.SIGCONT)
 
+    def do_full(self, _rest):
+        """What a full disk comes to: no batch gets in."""
+        self.sql("CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS "
+                 "$$BEGIN RAISE disk_full USING MESSAGE = 'no room'; END$$")
+        self.sql("CREATE TRIGGER no_room BEFORE INSERT ON taciturn_batches EXECUTE FUNCTION no_room()")
+
+    def do_roomy(self, _rest):
+        self.sql("DROP TRIGGER no_room ON taciturn_batches")
+        self.sql("DROP FUNCTION no_room()")
+
     def each_backend(self, number):
         """A process per connection, each in a session of its own."""
         path = "/proc/%d/task/%d/children" % (self.server.pid, self.server.pid)

@@ -54,6 +54,7 @@ unit_programs = \
 	%D%/relay_quota \
 	%D%/relay_share \
 	%D%/relay_table \
+	%D%/store_sql_schema \
 	%D%/stun_address \
 	%D%/stun_chan \
 	%D%/stun_classic \
