@@ -30,6 +30,8 @@ admin_pages = \
 	%D%/assets/act.js \
 	%D%/assets/app.js \
 	%D%/assets/chart.js \
+	%D%/assets/check.html \
+	%D%/assets/check.js \
 	%D%/assets/client.js \
 	%D%/assets/dom.js \
 	%D%/assets/icon.svg \

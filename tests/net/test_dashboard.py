@@ -18,13 +18,13 @@ def said(p, word):
         return p.poll() is not None or re.search("^%s" % word, f.read(), re.M)
 
 
-def drive(t):
+def drive(t, client):
     if not os.path.exists(CHROMIUM) or not shutil.which("node"):
         raise Skip("no chromium or no nodejs")
     pictures = os.environ.get("TACITURN_ARTIFACTS")
     if pictures:
         os.makedirs(pictures, exist_ok=True)
-    options = {"url": URL, "wrong": "no-such-token-0123456789", "token": TOKENS["admin"], "odd": ODD,
+    options = {"url": URL, "wrong": "no-such-token-0123456789", "token": TOKENS["admin"], "odd": ODD, "client": client,
                "profile": os.path.join(t.dir, "profile"), "timeout_ms": int(20000 * t.scale),
                "pictures": pictures and os.path.abspath(pictures)}
     env = dict(os.environ, NODE_PATH=modules(), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
@@ -49,7 +49,7 @@ def live(t):
     peer = t.peer()
     clients[0].bind(0x4001, *peer.getsockname())
 
-    p = drive(t)
+    p = drive(t, "%s:%d" % clients[0].sock.getsockname())
     t.until(lambda: said(p, "SEEN"), "the page shows the sessions", 60)
     t.client(user=ODD, password="odd").allocate()
     t.until(lambda: traffic(clients[0], peer) or said(p, "ENDED"), "the page ends a session", 60)
@@ -74,6 +74,7 @@ def judge(r, peer):
     check("%s:%d" % peer.getsockname() in r["detail"] and "channel 0x4001" in r["detail"], "details: %s", r["detail"])
     equal((r["filtered"], r["kept"]), ("bob", 1), "what the filter leaves, what Cancel leaves")
     check(re.match(r"Ended \S+\.\d+\.\d+\.", r["ended"]), "the end's result: %s", r["ended"])
+    equal(r["focus"], "h-sessions", "the focus after the end")
     check("log" in r["reloaded"], "the result of a reload: %s", r["reloaded"])
     check(all(u.startswith(URL) for u in r["urls"]), "addresses that are asked: %s", set(r["urls"]))
     check(not any(token in u for u in r["urls"] for token in TOKENS.values()), "a token is in a URL")

@@ -43,6 +43,18 @@ function tile(name, value, kind) {
 
 const port_sums = (s) => s.ports.reduce((sum, p) => ({ used: sum.used + p.used, total: sum.total + p.total }), { used: 0, total: 0 });
 
+// One button in the other's place; the focus does not get lost with it.
+function swap(one, other, is_other) {
+	const had = document.activeElement;
+
+	one.hidden = is_other;
+	other.hidden = !is_other;
+	if (had === one && is_other)
+		other.focus();
+	if (had === other && !is_other)
+		one.focus();
+}
+
 function tiles(s) {
 	const ports = port_sums(s);
 
@@ -52,8 +64,7 @@ function tiles(s) {
 	tile("Connections", count(s.connections.now));
 	tile("Ports used", ports.total ? `${(100 * ports.used / ports.total).toFixed(1)} %` : "-");
 	tile("Up for", span(s.uptime_s));
-	$("drain").hidden = s.state === "draining";
-	$("undrain").hidden = s.state !== "draining";
+	swap($("drain"), $("undrain"), s.state === "draining");
 }
 
 function reasons(s) {
@@ -103,6 +114,10 @@ function store(x) {
 	return [name, x.waiting ? `${how}; ${x.waiting} waiting` : how, !x.up];
 }
 
+function listeners(transport) {
+	return (whole.listeners || []).filter((l) => l.transport === transport).map((l) => l.address).join(", ");
+}
+
 function server(s) {
 	const p = s.process;
 	const rows = [
@@ -113,7 +128,7 @@ function server(s) {
 		...(whole.stores && !whole.stores.length ? [["Stores", "none configured"]] : []),
 		["Memory", bytes(p.resident_bytes)], ["Descriptors", `${count(p.fds)} of ${count(p.max_fds)}`, p.fds > 0.9 * p.max_fds],
 		["Event streams", `${s.streams.now} of ${s.streams.max}`],
-		...(whole.listeners || []).map((l) => [`Listens, ${l.transport}, ${l.address}`, "yes"]),
+		...["udp", "tcp"].map((t) => [`Listens, ${t}`, listeners(t)]).filter((r) => r[1]),
 	];
 	fill($("server").tBodies[0], rows, (r) => r[0], (r) => [[r[0]], [r[1]]]);
 	rows.forEach((r, i) => $("server").tBodies[0].rows[i].cells[1].classList.toggle("bad", Boolean(r[2])));

@@ -4,7 +4,8 @@ import { make, say } from "./dom.js";
 
 const NS = "http://www.w3.org/2000/svg";
 const KEPT_S = 3600;
-const LEAST_S = 300;
+const LEAST_S = 60;
+const LEAST_STEP_S = 2; // a sample comes each second: no part of the time stays without one
 const POINTS = 180;
 const W = 600, H = 180, LEFT = 4, TOP = 22, BOTTOM = 20;
 export const TRANSPORTS = ["udp", "tcp", "tls", "dtls"];
@@ -56,11 +57,11 @@ export class Chart {
 		this.samples = [];
 	}
 
-	// Means of equal parts of the time shown; parts without a sample (a lost connection) are null.
-	parts(begin, step) {
-		const sums = Array.from({ length: POINTS }, () => null);
+	// Means of equal parts of the time shown. Where the connection was lost there is none: null.
+	parts(begin, step, n_parts) {
+		const sums = Array.from({ length: n_parts }, () => null);
 		for (const { at, values } of this.samples) {
-			const i = Math.min(POINTS - 1, Math.floor((at - begin) / step));
+			const i = Math.min(n_parts - 1, Math.floor((at - begin) / step));
 			if (i < 0)
 				continue;
 			sums[i] = sums[i] || { n: 0, v: TRANSPORTS.map(() => 0) };
@@ -75,9 +76,10 @@ export class Chart {
 			return;
 		const last = this.samples[this.samples.length - 1].at;
 		const shown_s = Math.min(KEPT_S, Math.max(LEAST_S, last - this.samples[0].at));
-		const parts = this.parts(last - shown_s, shown_s / POINTS);
+		const n_parts = Math.floor(Math.min(POINTS, shown_s / LEAST_STEP_S));
+		const parts = this.parts(last - shown_s, shown_s / n_parts, n_parts);
 		const most = round_up(Math.max(1, ...parts.map((p) => (p ? p.reduce((a, b) => a + b) : 0))));
-		const x = (i) => ((i + 1) * W / POINTS).toFixed(1);
+		const x = (i) => (i * W / (n_parts - 1)).toFixed(1);
 		const y = (v) => (H - BOTTOM - v / most * (H - TOP - BOTTOM)).toFixed(1);
 		let below = parts.map(() => 0);
 

@@ -32,8 +32,17 @@ function buttons(id) {
 	details.setAttribute("aria-label", `Details of ${who.user || "nobody"}, ${who.client}`);
 	end.setAttribute("aria-label", `End ${who.user || "nobody"}, ${who.client}`);
 	details.addEventListener("click", () => open(id));
-	end.addEventListener("click", async () => (await act.end(listed.get(id) || who)) && list());
+	end.addEventListener("click", () => end_one(listed.get(id) || who));
 	return [make("div", { class: "actions" }, details, end)];
+}
+
+// The button that was pressed goes with its row: the focus goes to the heading.
+async function end_one(s) {
+	if (!await act.end(s))
+		return;
+	$("detail").close();
+	await list();
+	$("h-sessions").focus();
 }
 
 function cells(s) {
@@ -141,6 +150,7 @@ async function open(id) {
 	$("detail-body").replaceChildren();
 	await refresh();
 	$("detail").showModal();
+	$("detail-close").focus();
 }
 
 // --- users
@@ -202,12 +212,6 @@ export function start() {
 	});
 	$("detail-close").addEventListener("click", () => $("detail").close());
 	$("detail").addEventListener("close", () => { shown = null; });
-	$("detail-end").addEventListener("click", async () => {
-		const s = listed.get(shown) || { id: shown, user: "", client: "" };
-		if (await act.end(s)) {
-			$("detail").close();
-			list();
-		}
-	});
+	$("detail-end").addEventListener("click", () => end_one(listed.get(shown) || { id: shown, user: "", client: "" }));
 	setInterval(refresh, 2000);
 }

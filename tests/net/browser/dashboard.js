@@ -1,7 +1,7 @@
 // Drives Chromium through the dashboard, as somebody at the keyboard would. What it has come to is
 // said in lines: SEEN, ENDED, DRAINED; at last RESULT with JSON. Argument: JSON with url, wrong, token,
-// odd (a user's name as it must be shown), profile (a fresh directory), pictures (a directory, or
-// nothing), timeout_ms.
+// odd (a user's name as it must be shown), client (the address of the session to look at), profile
+// (a fresh directory), pictures (a directory, or nothing), timeout_ms.
 "use strict";
 
 const path = require("path");
@@ -64,7 +64,7 @@ async function look(page, result) {
 	result.users = await until("the users", () => page.locator("#users tbody th").allTextContents());
 	result.errors = await page.locator("#errors tbody tr", { hasText: "401" }).textContent();
 	await pictures(page);
-	await page.getByRole("button", { name: /^Details of alice/ }).first().focus();
+	await page.getByRole("button", { name: `Details of alice, ${options.client}` }).focus();
 	await page.keyboard.press("Enter");
 	result.detail = await until("details", () => page.locator("#detail[open] #detail-body").textContent());
 	await picture(page, "detail");
@@ -84,6 +84,7 @@ async function end_one(page, result) {
 	await page.getByRole("button", { name: /^End bob/ }).click();
 	await dialog.getByRole("button", { name: "End it" }).click();
 	await until("bob's session ends", async () => (await page.locator("#sessions tbody tr").count()) === 0);
+	result.focus = await page.evaluate(() => document.activeElement.id);
 	result.ended = await page.locator("#result").textContent();
 	await page.getByRole("button", { name: "Clear" }).click();
 	await until("the others", async () => (await page.locator("#sessions tbody tr").count()) === 4);
