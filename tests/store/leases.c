@@ -111,13 +111,15 @@ static void a_dead_node_gives_its_leases_back(void **state)
 
 	(void)state;
 	skip_unless_counted();
-	a = lease_new(realm, "alice", "dead.1.1", 1);
+	a = lease_new(realm, "alice", "dead.1.1", 2);
 	a->op.lease.ttl_ms = SHORT_MS;
 	assert_int_equal(asked_of(a, world.b), STORE_OK);
 	asked_free(a);
+	/* one that lives on: the dead one has to go alone */
+	assert_int_equal(lease(realm, "alice", "live.1.0", 2), STORE_OK);
 	world_pass(SHORT_MS + 50);
-	assert_int_equal(lease(realm, "alice", "live.1.1", 1), STORE_OK);
-	assert_int_equal(lease(realm, "alice", "live.1.2", 1), STORE_FULL_USER);
+	assert_int_equal(lease(realm, "alice", "live.1.1", 2), STORE_OK);
+	assert_int_equal(lease(realm, "alice", "live.1.2", 2), STORE_FULL_USER);
 }
 
 static void renewed_leases_stay_and_forgotten_ones_return(void **state)
