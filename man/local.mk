@@ -1,1 +1,1 @@
-dist_man_MANS += %D%/taciturn.8 %D%/taciturn.conf.5
+dist_man_MANS += %D%/taciturn.8 %D%/taciturn.conf.5 %D%/taciturn-metrics.7

@@ -28,7 +28,17 @@ noinst_LIBRARIES += %D%/libadmin.a
 nodist_%C%_libadmin_a_SOURCES = %D%/assets_data.c
 
 admin_pages = \
-	%D%/assets/index.html
+	%D%/assets/act.js \
+	%D%/assets/app.js \
+	%D%/assets/chart.js \
+	%D%/assets/check.html \
+	%D%/assets/check.js \
+	%D%/assets/client.js \
+	%D%/assets/dom.js \
+	%D%/assets/icon.svg \
+	%D%/assets/index.html \
+	%D%/assets/sessions.js \
+	%D%/assets/style.css
 
 EXTRA_DIST += %D%/gen-assets $(admin_pages)
 CLEANFILES = %D%/assets_data.c

@@ -244,6 +244,7 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 	}
 	state = auth_nonce_check(env->nonce, env->crypto, str_of(env->conf->realm), client,
 				 env->wall_s, env->conf->stale_nonce, req->nonce);
+	who->own_nonce = state != AUTH_NONCE_FOREIGN;
 	if (env->starved && state != AUTH_NONCE_FRESH) {
 		who->why = AUTH_WHY_FOREIGN_NONCE;
 		return AUTH_STALE;

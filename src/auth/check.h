@@ -47,6 +47,7 @@ struct auth_who {
 	uint64_t secret;     /* auth_check_digest() of what made it; 0: no time-limited credential */
 	uint8_t key[AUTH_KEY_LEN];
 	bool has_key; /* false: no-auth, nothing to sign answers with */
+	bool own_nonce; /* it is ours and this client's, though it may be old: the address is no forgery */
 	enum auth_why why;
 };
 

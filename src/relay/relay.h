@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "base/bucket.h"
 #include "log/log.h"
 #include "net/loop.h"
 #include "net/sock.h"
@@ -174,6 +175,7 @@ struct relay {
 	uint64_t next_id;
 	size_t next_ip;	      /* where the next search for a relay address starts */
 	unsigned denied_told; /* a bit for each turn_policy that was logged */
+	struct bucket rejects; /* lines about wrong credentials */
 	unsigned long long n_rejects, n_no_ports, n_quota, n_no_sockets, n_not_moved,
 		n_backend_down; /* for log_seldom() */
 };

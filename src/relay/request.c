@@ -10,6 +10,8 @@
 #include "turn/alloc.h"
 #include "turn/reply.h"
 
+enum { REJECTS_PER_S = 20 };
+
 /* One line for each kind of peer that is refused, with what would allow it; never again, for
  * clients try all sorts of candidates. */
 static void tell_denied(struct relay *r, const struct relay_session *s,
@@ -27,19 +29,29 @@ static void tell_denied(struct relay *r, const struct relay_session *s,
 		 turn_policy_option(tx->policy));
 }
 
+/* Who bans addresses for these lines needs one of each guesser, and none that a forged source brought
+ * about: these have no share in the ration. */
+static bool worth_a_line(struct relay *r, bool proven)
+{
+	bool seldom = log_seldom(&r->n_rejects);
+
+	return proven ? bucket_take(&r->rejects, 1, REJECTS_PER_S, REJECTS_PER_S, r->env.now) : seldom;
+}
+
 static void tell_rejected(struct relay *r, const struct turn_tx *tx)
 {
+	bool proven = tx->who.own_nonce || tx->tuple.transport != TURN_UDP;
 	char client[ADDR_TEXT_LEN], user[96];
 
 	if (tx->who.why < AUTH_WHY_UNKNOWN_USER || tx->who.why > AUTH_WHY_INTEGRITY ||
-	    !log_seldom(&r->n_rejects))
+	    !worth_a_line(r, proven))
 		return;
 	log_info(r->lg, NULL, "auth_reject",
-		 "client=%s user=%s method=%s code=%u reason=%s n=%llu",
+		 "client=%s user=%s method=%s code=%u address=%s reason=%s n=%llu",
 		 relay_addr_print(r, &tx->tuple.client, client),
 		 log_quote(tx->who.username, user, sizeof user),
-		 stun_method_name(tx->req->method), tx->code, auth_why_text(tx->who.why),
-		 r->n_rejects);
+		 stun_method_name(tx->req->method), tx->code, proven ? "proven" : "claimed",
+		 auth_why_text(tx->who.why), r->n_rejects);
 }
 
 static void tell_request(struct relay *r, const struct relay_session *s,

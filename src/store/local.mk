@@ -23,10 +23,38 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/report.c \
 	%D%/spool.c \
 	%D%/spool.h \
+	%D%/sql_admin.c \
+	%D%/sql_admin.h \
+	%D%/sql_live.c \
+	%D%/sql_live.h \
+	%D%/sql_ops.c \
+	%D%/sql_ops.h \
+	%D%/sql_run.c \
+	%D%/sql_run.h \
+	%D%/sql_schema.c \
+	%D%/sql_schema.h \
+	%D%/sql_stmt.c \
+	%D%/sql_stmt.h \
 	%D%/store.c \
 	%D%/store.h \
 	%D%/usage.c \
 	%D%/usage.h
+
+if STORE_PGSQL
+%C%_libstore_a_SOURCES += \
+	%D%/pgsql.c \
+	%D%/pgsql_dial.c \
+	%D%/pgsql_dial.h \
+	%D%/pgsql_wire.c \
+	%D%/pgsql_wire.h
+endif
+
+if STORE_SQLITE
+%C%_libstore_a_SOURCES += \
+	%D%/sqlite.c \
+	%D%/sqlite_file.c \
+	%D%/sqlite_file.h
+endif
 
 if STORE_REDIS
 %C%_libstore_a_SOURCES += \

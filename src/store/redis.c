@@ -262,7 +262,8 @@ static void on_link(void *arg, bool is_up, const char *why)
 	}
 	b->is_ready = false;
 	b->env.changed(b->env.arg, b, false, why);
-	young_begin(b); /* to hear that it is down */
+	if (!store_redis_link_is_young(b->link))
+		young_begin(b); /* to hear that it is down */
 }
 
 static enum err open_redis(struct store_backend **out, const struct store_env *env, const char *conninfo, char *why,

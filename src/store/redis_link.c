@@ -12,7 +12,6 @@
 enum {
 	PAUSE_MIN_MS = 100, /* doubled after each failure */
 	PAUSE_MAX_MS = 5000,
-	N_HELLO = 4, /* AUTH, SELECT, ROLE, and the one of Sentinel */
 };
 
 enum state { PAUSED, RESOLVING, CONNECTING, GREETING, UP };
@@ -36,7 +35,8 @@ struct store_redis_link {
 	bool at_sentinel;	  /* it is a Sentinel, which is to name the master */
 	size_t sentinel;	  /* the one to ask next */
 	unsigned n_failed;	  /* in a row */
-	bool was_up, was_tried;
+	bool was_up;
+	bool was_tried; /* all that there is to try has failed once */
 	bool to_renew; /* at the next turn of the timer */
 	bool closing;
 	size_t n_waiting; /* replies */
@@ -66,18 +66,34 @@ static void say_where(const struct store_redis_link *l, char *buf, size_t cap)
 		snprintf(buf, cap, "%s %.120s:%d", what, l->at.host, l->at.port);
 }
 
+static bool is_numeric(const char *host)
+{
+	uint8_t bytes[16];
+
+	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+/* Attempts after which nobody should go on waiting for the first connection: each Sentinel once, an address
+ * of each family of a name. */
+static unsigned n_first_tries(const struct store_redis_conninfo *ci)
+{
+	if (ci->n_sentinels)
+		return (unsigned)ci->n_sentinels;
+	return ci->server.host[0] == '/' || is_numeric(ci->server.host) ? 1 : 2;
+}
+
 /* The connection is over, or never was: what waits hears so, and another attempt follows after a pause. */
 static void give_up(struct store_redis_link *l, const char *why)
 {
 	redisAsyncContext *ac = l->ac;
-	bool was_up = l->state == UP;
+	bool was_up = l->state == UP, was_tried = l->was_tried;
 	char where[160];
 	unsigned pause;
 
 	say_where(l, where, sizeof where);
 	snprintf(l->why, sizeof l->why, "%s: %s", where, why);
 	l->state = PAUSED;
-	l->was_tried = true;
+	l->was_tried = l->was_tried || l->n_failed + 1 >= n_first_tries(l->ci);
 	l->to_renew = false;
 	l->ac = NULL;
 	store_redis_resolve_free(l->resolve);
@@ -96,7 +112,7 @@ static void give_up(struct store_redis_link *l, const char *why)
 		l->sentinel = (l->sentinel + 1) % l->ci->n_sentinels;
 	/* half of it by chance: a fleet does not come back as one */
 	set_timer(l, pause / 2 + rng_below(&l->rng, pause / 2 + 1));
-	if (was_up || strcmp(l->why, l->said) != 0) {
+	if (was_up || l->was_tried != was_tried || strcmp(l->why, l->said) != 0) {
 		memcpy(l->said, l->why, sizeof l->said);
 		l->fn(l->arg, false, l->why);
 	}
@@ -338,13 +354,6 @@ static void on_resolved(void *arg, const char *ip, const char *why)
 	store_redis_resolve_free(l->resolve);
 	l->resolve = NULL;
 	connect_to(l, copy);
-}
-
-static bool is_numeric(const char *host)
-{
-	uint8_t bytes[16];
-
-	return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
 static void attempt(struct store_redis_link *l)

@@ -14,7 +14,7 @@ struct store_redis_link;
 
 /* A reply, lent for the call; NULL: the connection broke before it came. */
 typedef void store_redis_reply_fn(void *arg, const redisReply *reply);
-/* It came up, went, or failed to come up for a reason that is new. */
+/* It came up, went, failed to come up for a reason that is new, or is young no more. */
 typedef void store_redis_link_fn(void *arg, bool is_up, const char *why);
 
 /* Begins to connect. `env` and `ci` outlive the link. */
@@ -26,7 +26,7 @@ void store_redis_link_close(struct store_redis_link *l);
 void store_redis_link_free(struct store_redis_link *l);
 
 bool store_redis_link_is_up(const struct store_redis_link *l);
-/* It never was up, and no attempt has failed yet: to wait makes sense. */
+/* It never was up, and there is an address or a Sentinel that was not tried: to wait makes sense. */
 bool store_redis_link_is_young(const struct store_redis_link *l);
 /* Why it is not up, for the operator. */
 const char *store_redis_link_why(const struct store_redis_link *l);

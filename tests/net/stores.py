@@ -1,5 +1,6 @@
 """Databases for the tests: each made in the test's own directory, reachable in the server's namespace, filled
 in coturn's layout."""
+import contextlib
 import os
 import shutil
 import signal
@@ -12,13 +13,8 @@ from harness import Skip, check
 from server import REALM
 from turnclient import long_term_key
 
-COTURN_TABLES = """
-CREATE TABLE turnusers_lt (realm varchar(127) default '', name varchar(512), hmackey char(128),
-                           PRIMARY KEY (realm, name));
-CREATE TABLE turn_secret (realm varchar(127) default '', value varchar(256), PRIMARY KEY (realm, value));
-CREATE TABLE turn_realm_option (realm varchar(127) default '', opt varchar(32), value varchar(128),
-                                PRIMARY KEY (realm, opt));
-"""
+with open("/usr/share/coturn/schema.sql") as _f:  # of Debian's package: what coturn made is what is read
+    COTURN_TABLES = _f.read()
 
 
 def hex_key(user, password, realm):
@@ -135,13 +131,19 @@ class Postgres(Sql):
                                             stderr=subprocess.DEVNULL).returncode == 0, "a database", timeout=40)
 
     def _all(self, sig):
-        """The whole group: each connection has a process of its own."""
-        os.killpg(self.proc.pid, sig)
+        """The server and its children, each of which serves a connection and is a group of its own."""
+        def family(pid):
+            ps = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], stdout=subprocess.PIPE, text=True)
+            return [pid] + [p for child in ps.stdout.split() for p in family(int(child))]
+        for pid in family(self.proc.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
 
     def stop(self):
-        for pid in run("pgrep", "-u", "postgres", "-f", self.dir).split():
-            os.kill(int(pid), signal.SIGSTOP)
         self._all(signal.SIGSTOP)
+
+    def go_on(self):
+        self._all(signal.SIGCONT)
 
     def kill(self):
         self._all(signal.SIGKILL)
@@ -173,12 +175,6 @@ class Sqlite(Sql):
                 time.sleep(0.1)
         raise AssertionError("the database stays locked")
 
-    def stop(self):
-        """Somebody else has it, and keeps it."""
-        self.locked = sqlite3.connect(self.path, isolation_level=None)
-        self.locked.execute("BEGIN EXCLUSIVE")
-
-    kill = stop
-
 
 ALL = (Redis, Postgres, Sqlite)
+SERVERS = (Redis, Postgres)  # what can fall silent: a file is there or not

@@ -13,10 +13,10 @@ from turnclient import ALLOCATE, REFRESH, UDP
 NOT_THERE = "is another program's way"
 
 
-def each(promise, **kw):
+def each(promise, kinds=stores.ALL, **kw):
     """Registers a test once for each kind of database."""
     def add(fn):
-        for kind in stores.ALL:
+        for kind in kinds:
             def one(t, kind=kind):
                 fn(t, kind(t))
             one.__module__, one.__name__ = fn.__module__, "%s_%s" % (fn.__name__, kind.name)
@@ -75,10 +75,13 @@ def quota(t, store):
 
 
 @each("a database that says nothing: media goes on, and new allocations get their answer within a second",
-      timeout=120)
+      kinds=stores.SERVERS, timeout=120)
 def silent(t, store):
     store.add_user("dave", "diver")
-    for rule, code in (("allow", 0), ("deny", 508)):
+    rules = [("allow", 0)]
+    if store.name == "redis":  # coturn's tables alone have nothing to limit anybody by
+        rules.append(("deny", 508))
+    for rule, code in rules:
         t.server(quota_on_store_failure=rule, **store.conf)
         running, peer = t.client(user="dave", password="diver"), t.peer()
         running.allocate()
@@ -94,9 +97,8 @@ def silent(t, store):
         for _ in range(50):
             running.send_channel(0x4000, bytes(500))
             equal(len(peer.recv(2000)), 500, "bytes of a datagram")
-        if rule == "allow":
-            store.go_on()
-            t.servers[-1].stop()
+        store.go_on()
+        t.servers[-1].stop()
 
 
 @test("what Redis counted for a user is what the user's clients relayed, over two servers too", timeout=90,

@@ -4,6 +4,7 @@ if HAVE_CMOCKA
 noinst_PROGRAMS += %D%/suite
 endif
 %C%_suite_SOURCES = \
+	%D%/coturn.c \
 	%D%/counts.c \
 	%D%/hostile.c \
 	%D%/leases.c \
@@ -15,4 +16,4 @@ endif
 	%D%/world.h
 %C%_suite_LDADD = $(server_libs) $(CMOCKA_LIBS) $(server_syslibs)
 
-EXTRA_DIST += %D%/run %D%/server.py %D%/server_redis.py
+EXTRA_DIST += %D%/run %D%/server.py %D%/server_redis.py %D%/server_sql.py

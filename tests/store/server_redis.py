@@ -42,7 +42,7 @@ class Redis(Server):
 class Alone(Redis):
     """By TCP, as an ACL user that has no more rights than it needs, in a database that is not the first."""
     name = "redis"
-    groups = ["users", "hostile", "leases", "counts", "trouble"]
+    groups = ["users", "hostile", "leases", "counts", "first", "trouble"]
     db = 3
 
     def start(self):
@@ -120,7 +120,7 @@ class Socket(Alone):
 class Watched(Redis):
     """A master, its replica, and a Sentinel that makes the replica the master when that one dies."""
     name = "redis-sentinel"
-    groups = ["leases", "failover"]
+    groups = ["leases", "first", "failover"]
 
     @classmethod
     def lacks(cls):

@@ -16,7 +16,15 @@ static const struct {
 	const struct store_kind *kind;
 	bool counts_leases, has_events;
 } kinds[] = {
+#ifdef HAVE_STORE_REDIS
 	{ "redis", &store_redis, true, true },
+#endif
+#ifdef HAVE_STORE_PGSQL
+	{ "postgresql", &store_pgsql, false, false },
+#endif
+#ifdef HAVE_STORE_SQLITE
+	{ "sqlite", &store_sqlite, false, false },
+#endif
 };
 
 static const struct {
@@ -25,6 +33,7 @@ static const struct {
 } groups[] = {
 	{ "users", suite_users },   { "hostile", suite_hostile }, { "leases", suite_leases },
 	{ "counts", suite_counts }, { "trouble", suite_trouble },
+	{ "first", suite_first },   { "coturn", suite_coturn },
 	{ "failover", suite_failover },
 };
 

@@ -199,7 +199,8 @@ static void open_refuses_nonsense(void **state)
 	struct seen seen;
 
 	(void)state;
-	assert_null(world_connect("nonsense", &seen));
+	/* what is no connection string may well be the name of a file */
+	assert_null(world_connect(strcmp(world.kind->name, "sqlite") == 0 ? "" : "nonsense", &seen));
 	assert_true(seen.why[0]);
 }
 
@@ -207,8 +208,6 @@ int suite_trouble(void)
 {
 	const struct CMUnitTest trouble[] = {
 		cmocka_unit_test(open_refuses_nonsense),
-		cmocka_unit_test(an_op_waits_for_the_first_connection),
-		cmocka_unit_test(close_ends_what_is_under_way),
 		cmocka_unit_test(a_wrong_password_is_one_clear_line),
 		cmocka_unit_test(one_that_is_full_refuses_and_says_why),
 		cmocka_unit_test(one_that_stops_is_down_at_once_and_comes_back),
@@ -216,6 +215,16 @@ int suite_trouble(void)
 	};
 
 	return cmocka_run_group_tests(trouble, world_open, world_close);
+}
+
+int suite_first(void)
+{
+	const struct CMUnitTest first[] = {
+		cmocka_unit_test(an_op_waits_for_the_first_connection),
+		cmocka_unit_test(close_ends_what_is_under_way),
+	};
+
+	return cmocka_run_group_tests(first, world_open, world_close);
 }
 
 int suite_failover(void)

@@ -165,6 +165,8 @@ static void schema_is_made_once_and_a_newer_one_refused(void **state)
 	assert_non_null(strstr(a->op.why, "newer"));
 	asked_free(a);
 	assert_true(world_control("own-schema", NULL, 0));
+	assert_int_equal(world_admin(STORE_ADMIN_CHECK, STORE_ADMIN_SCHEMA, STR_LIT(""), STR_LIT(""), STR_LIT("")),
+			 STORE_OK);
 }
 
 int suite_users(void)

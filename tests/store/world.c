@@ -140,9 +140,11 @@ bool world_control(const char *what, char *answer, size_t cap)
 
 struct str world_realm(void)
 {
-	char *name = NULL;
+	char *name;
 
-	assert_true(asprintf(&name, "r%d-%u.test", (int)getpid(), ++world.n_realms) > 0);
+	assert_true(world.n_realms < WORLD_REALMS);
+	name = world.realms[world.n_realms];
+	snprintf(name, sizeof world.realms[0], "r%d-%u.test", (int)getpid(), ++world.n_realms);
 	return str_of(name);
 }
 

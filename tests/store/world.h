@@ -20,10 +20,11 @@
 #include "store/op.h"
 
 enum {
-	WORLD_TIMEOUT_MS = 1000,  /* of an answer, as the backends are told */
+	WORLD_TIMEOUT_MS = 1000,   /* of an answer, as the backends are told */
 	WORLD_PATIENCE_MS = 60000, /* until a test gives up; never what a test measures */
 	WORLD_ROWS = 64,
 	WORLD_NAME = 600,
+	WORLD_REALMS = 500,
 };
 
 struct world_row {
@@ -53,6 +54,7 @@ struct world {
 	unsigned n_changed;
 	char why[256];
 	unsigned n_realms;
+	char realms[WORLD_REALMS][40];
 };
 
 extern struct world world;
@@ -90,7 +92,7 @@ void asked_wait(struct asked *a);
 /* Starts and waits. */
 enum store_status asked_of(struct asked *a, struct store_backend *b);
 
-/* One admin question, done with;. */
+/* One admin question, asked and waited for. */
 enum store_status world_admin(enum store_admin_do what_to_do, enum store_admin_what what, struct str realm,
 			      struct str name, struct str value);
 /* Lists; the caller frees it with asked_free(). */

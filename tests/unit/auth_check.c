@@ -238,6 +238,7 @@ static void test_nonce_comes_last(void **state)
 				       NULL),
 				 row[i].verdict);
 		assert_int_equal(f->who.why, row[i].why);
+		assert_int_equal(f->who.own_nonce, strstr(row[i].client, ".1:") != NULL);
 		assert_int_equal(has_some_key(f), row[i].verdict == AUTH_ACCEPT);
 	}
 }

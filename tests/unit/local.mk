@@ -54,6 +54,7 @@ unit_programs = \
 	%D%/relay_quota \
 	%D%/relay_share \
 	%D%/relay_table \
+	%D%/store_sql_schema \
 	%D%/stun_address \
 	%D%/stun_chan \
 	%D%/stun_classic \
@@ -113,4 +114,7 @@ EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_programs)
+if STORE_REDIS
+check_PROGRAMS += %D%/store_redis_args %D%/store_redis_conninfo
+endif
 endif

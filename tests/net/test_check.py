@@ -1,0 +1,64 @@
+"""The connection check in headless Chromium."""
+import json
+import os
+import re
+import shutil
+
+import lab
+from harness import Skip, check, equal, test
+from statsport import CONF, PORT, TOKENS
+from test_browser import CHROMIUM, HERE, modules, pinned
+
+OURS = "it has no such page"
+
+
+def served(t):
+    cert, pkey = t.certificate()
+    conf = dict(CONF, cert=cert, pkey=pkey, **{"listening-ip": lab.SRV, "relay-ip": lab.RELAY, "user": None,
+                                               "use-auth-secret": True, "static-auth-secret": "s3cret"})
+    t.server(**{k.replace("-", "_"): v for k, v in conf.items()})
+    return cert
+
+
+def visit(t, cert, name):
+    """What the page says: way -> all results of it, and the sentences."""
+    if not os.path.exists(CHROMIUM) or not shutil.which("node"):
+        raise Skip("no chromium or no nodejs")
+    pictures = os.environ.get("TACITURN_ARTIFACTS")
+    if pictures:
+        os.makedirs(pictures, exist_ok=True)
+    options = {"url": "http://%s:%d/check" % (lab.SRV, PORT), "token": TOKENS["mint"],
+               "flags": ["--ignore-certificate-errors-spki-list=" + pinned(cert)],
+               "profile": os.path.join(t.dir, "profile"), "timeout_ms": int(40000 * t.scale),
+               "picture": pictures and os.path.join(os.path.abspath(pictures), "check-%s.png" % name)}
+    env = dict(os.environ, NODE_PATH=modules(), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
+    status, out = t.run(t.lab.cli, "node", os.path.join(HERE, "check.js"), json.dumps(options), timeout=70, env=env)
+    found = re.search(r"^RESULT (.*)$", out, re.M)
+    check(status == 0 and found, "the browser reports no result")
+    r = json.loads(found.group(1))
+    equal(r["faults"], [], "errors in the console")
+    ways = {}
+    for way, _, result, _ in r["ways"]:
+        ways.setdefault(way, set()).add(result.split(":")[0].split(",")[0])
+    check(all(s in r["text"] for s in r["said"]) and "TURN over TLS" in r["text"], "text: %s", r["text"])
+    return ways, r["said"]
+
+
+@test("STUN, and TURN over UDP, TCP and TLS, are found to work", timeout=100, not_coturn=OURS)
+def all_work(t):
+    ways, said = visit(t, served(t), "works")
+    for way in ("STUN", "TURN over UDP", "TURN over TCP", "TURN over TLS"):
+        equal(ways.get(way), {"works"}, way)
+    check("UDP works" in said[0], "verdict: %s", said)
+
+
+@test("UDP that a packet filter drops is found to be blocked, the others to work", timeout=100, not_coturn=OURS)
+def udp_blocked(t):
+    cert = served(t)
+    t.lab.srv.nft('table ip wall { chain in { type filter hook input priority 0; iif "s0" meta l4proto udp drop; }; }')
+    ways, said = visit(t, cert, "blocked")
+    for way in ("STUN", "TURN over UDP"):
+        equal(ways.get(way), {"fails"}, way)
+    for way in ("TURN over TCP", "TURN over TLS"):
+        equal(ways.get(way), {"works"}, way)
+    check("UDP is blocked" in said[0], "verdict: %s", said)
