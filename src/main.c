@@ -251,6 +251,20 @@ static size_t http_stores(void *arg, struct store_health *out, size_t max)
 	return store_health(worker_bridge_store(((struct app *)arg)->bridge), out, max);
 }
 
+static bool http_order(void *arg, struct store_op *op)
+{
+	return !store_send_op(worker_bridge_store(((struct app *)arg)->bridge), op);
+}
+
+static void http_revoked(void *arg, struct str realm, struct str user)
+{
+	struct app *a = arg;
+
+	if (worker_bridge_revoke(a->bridge, realm, user))
+		log_warn(a->lg, NULL, "revoke_failed",
+			 "note=\"running sessions of a revoked user go on: too many orders at once\"");
+}
+
 static void http_reload(void *arg)
 {
 	worker_control_reload(&((struct app *)arg)->control, "api");
@@ -258,6 +272,8 @@ static void http_reload(void *arg)
 
 static enum err app_http_start(struct app *a)
 {
+	static const struct admin_stores none;
+	const struct admin_stores stores = { http_stores, http_order, http_revoked, a };
 	const struct admin_host host = {
 		.conf = a->conf,
 		.loop = a->control.loop,
@@ -274,7 +290,7 @@ static enum err app_http_start(struct app *a)
 		.drain = http_drain,
 		.draining = http_draining,
 		.reload = http_reload,
-		.stores = { worker_bridge_store(a->bridge) ? http_stores : NULL, a },
+		.stores = worker_bridge_store(a->bridge) ? stores : none,
 		.arg = a,
 	};
 

@@ -36,6 +36,10 @@ struct admin_ports {
 struct admin_stores {
 	/* copies the state of up to `max` connections, and returns how many there are */
 	size_t (*health)(void *arg, struct store_health *out, size_t max);
+	/* STORE_ADMIN; op->done comes from any thread, also after admin_stop(). False: no room */
+	bool (*order)(void *arg, struct store_op *op);
+	/* the sessions of a user whose credentials were withdrawn are to end */
+	void (*revoked)(void *arg, struct str realm, struct str user);
 	void *arg;
 };
 

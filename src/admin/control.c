@@ -65,13 +65,3 @@ enum MHD_Result admin_control_reload(struct admin_request *q)
 	return admin_reply_json(q, MHD_HTTP_OK,
 				json_pack("{s:[s, s]}", "reloaded", "log", "certificates"));
 }
-
-enum MHD_Result admin_control_quota(struct admin_request *q)
-{
-	return admin_reply_problem(q, 501, "a user's limits need a database, and none is configured");
-}
-
-enum MHD_Result admin_control_revoke(struct admin_request *q)
-{
-	return admin_reply_problem(q, 501, "to revoke needs a database, and none is configured");
-}

@@ -17,12 +17,12 @@ static admin_handler_fn *const handlers[ADMIN_N_ROUTES] = {
 	[ADMIN_ROUTE_session] = admin_sessions_one,
 	[ADMIN_ROUTE_session_end] = admin_sessions_end,
 	[ADMIN_ROUTE_user] = admin_sessions_user,
-	[ADMIN_ROUTE_user_quota] = admin_control_quota,
+	[ADMIN_ROUTE_user_quota] = admin_order_quota,
 	[ADMIN_ROUTE_events] = admin_events_serve,
 	[ADMIN_ROUTE_drain] = admin_control_drain,
 	[ADMIN_ROUTE_reload] = admin_control_reload,
 	[ADMIN_ROUTE_credentials] = admin_mint_serve,
-	[ADMIN_ROUTE_revoke] = admin_control_revoke,
+	[ADMIN_ROUTE_revoke] = admin_order_revoke,
 	[ADMIN_ROUTE_turn] = admin_mint_rest,
 };
 
@@ -54,6 +54,7 @@ static void on_completed(void *cls, struct MHD_Connection *conn, void **state,
 	if (!q)
 		return;
 	admin_ask_drop(q->ask);
+	admin_order_drop(q->order);
 	free(q->body);
 	free(q);
 	*state = NULL;
@@ -254,6 +255,7 @@ static void on_second(int fd, void *arg)
 
 	(void)!read(fd, &laps, sizeof laps);
 	admin_sessions_second(a);
+	admin_order_second(a);
 	admin_events_second(a);
 	admin_http_turn(a);
 }
@@ -274,6 +276,13 @@ static void on_notes(int fd, void *arg)
 		worker_note_dispose(&note);
 	}
 	admin_http_turn(a);
+}
+
+static void on_orders(int fd, void *arg)
+{
+	(void)fd;
+	admin_order_turn(arg);
+	admin_http_turn(arg);
 }
 
 /* --- up and down --- */
@@ -330,6 +339,8 @@ static enum err watch_all(struct admin *a)
 		e = net_loop_watch(loop, &a->second_watch, a->second_fd, on_second, a);
 	if (!e)
 		e = net_loop_watch(loop, &a->notes_watch, mbox_fd(a->host.notes), on_notes, a);
+	if (!e)
+		e = net_loop_watch(loop, &a->orders_watch, admin_order_fd(a), on_orders, a);
 	return e;
 }
 
@@ -356,7 +367,10 @@ enum err admin_start(struct admin **out, const struct admin_host *host,
 	a->started = tick_now();
 	list_init(&a->asks);
 	list_init(&a->streams);
-	e = start_daemon(a, bound);
+	list_init(&a->orders);
+	e = admin_order_start(a);
+	if (!e)
+		e = start_daemon(a, bound);
 	if (!e) {
 		bound->fd = -1; /* MHD closes it */
 		e = watch_all(a);
@@ -376,14 +390,17 @@ void admin_stop(struct admin *a)
 {
 	if (!a)
 		return;
+	unwatch(&a->orders_watch);
 	unwatch(&a->notes_watch);
 	unwatch(&a->second_watch);
 	unwatch(&a->timer_watch);
 	unwatch(&a->daemon_watch);
 	admin_events_stop(a);
 	admin_sessions_stop(a);
+	admin_order_stop(a);
 	if (a->daemon)
 		MHD_stop_daemon(a->daemon);
+	admin_order_end(a);
 	if (a->timer_fd >= 0)
 		close(a->timer_fd);
 	if (a->second_fd >= 0)

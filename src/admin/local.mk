@@ -15,6 +15,7 @@ noinst_LIBRARIES += %D%/libadmin.a
 	%D%/metrics.def \
 	%D%/metrics.h \
 	%D%/mint.c \
+	%D%/order.c \
 	%D%/reply.c \
 	%D%/route.c \
 	%D%/route.def \

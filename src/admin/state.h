@@ -10,14 +10,17 @@
 
 struct admin_ask;    /* sessions.c: a question to the workers */
 struct admin_stream; /* events.c: a reader of events */
+struct admin_order;  /* order.c: what a database is told */
+struct admin_wire;   /* order.c: by which it comes back */
 
 struct admin {
 	struct admin_host host;
 	struct MHD_Daemon *daemon;
-	struct net_watch daemon_watch, timer_watch, second_watch, notes_watch;
+	struct net_watch daemon_watch, timer_watch, second_watch, notes_watch, orders_watch;
 	int timer_fd, second_fd; /* MHD's next deadline; each second */
-	struct list asks, streams;
-	unsigned n_asks, n_streams;
+	struct admin_wire *wire;
+	struct list asks, streams, orders;
+	unsigned n_asks, n_streams, n_orders;
 	uint64_t next_ticket;
 	uint64_t n_requests, n_refused; /* answered; of these with 401, 403 */
 	unsigned long long n_bad_tokens; /* for log_seldom() */
@@ -38,7 +41,8 @@ struct admin_request {
 	bool too_large; /* the body */
 	char *body;
 	size_t body_len;
-	struct admin_ask *ask; /* what is being waited for */
+	struct admin_ask *ask;	   /* what is being waited for */
+	struct admin_order *order; /* or this */
 	size_t uri_len;
 	char uri[];
 };
@@ -51,8 +55,8 @@ typedef enum MHD_Result admin_handler_fn(struct admin_request *q);
 /* A handler for each row of route.def: admin_<file>_… in the file that its name says. */
 admin_handler_fn admin_health_live, admin_health_ready, admin_metrics_serve, admin_status_serve,
 	admin_sessions_list, admin_sessions_one, admin_sessions_end, admin_sessions_user,
-	admin_control_quota, admin_events_serve, admin_control_drain, admin_control_reload,
-	admin_mint_serve, admin_control_revoke, admin_mint_rest;
+	admin_order_quota, admin_events_serve, admin_control_drain, admin_control_reload,
+	admin_mint_serve, admin_order_revoke, admin_mint_rest;
 
 /* --- http.c --- */
 /* Lets libmicrohttpd work; after connections were resumed. Not from within a handler. */
@@ -91,6 +95,19 @@ void admin_sessions_second(struct admin *a);
 void admin_ask_drop(struct admin_ask *ask);
 /* Lets all go on that wait, for the daemon ends. */
 void admin_sessions_stop(struct admin *a);
+
+/* --- order.c --- */
+must_check enum err admin_order_start(struct admin *a);
+/* Readable while orders are back: then admin_order_turn(). */
+int admin_order_fd(const struct admin *a);
+void admin_order_turn(struct admin *a);
+/* Once a second: nobody waits for ever. */
+void admin_order_second(struct admin *a);
+/* The request of this order is over. */
+void admin_order_drop(struct admin_order *o);
+/* Lets all go on that wait, for the daemon ends; and after it has ended. */
+void admin_order_stop(struct admin *a);
+void admin_order_end(struct admin *a);
 
 /* --- events.c --- */
 void admin_events_session(struct admin *a, const struct worker_note *n);

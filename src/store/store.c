@@ -141,7 +141,8 @@ static void on_mail(int fd, void *arg)
  * changes is not to be answered from memory. */
 static void do_op(struct store *s, struct store_op *op)
 {
-	bool of_counts = op->admin_what == STORE_ADMIN_LIMIT || op->admin_what == STORE_ADMIN_USAGE;
+	bool of_counts = op->admin_what == STORE_ADMIN_LIMIT || op->admin_what == STORE_ADMIN_USAGE ||
+			 op->admin_what == STORE_ADMIN_REVOKED; /* a lease is refused for it */
 	struct store_link *l = of_counts ? s->counts : s->users;
 
 	if (!l || !l->b) {

@@ -200,10 +200,8 @@ def byte_quota(t):
 def health(t):
     store = stores.Redis(t)
     store.add_user("dave", "diver")
-    t.server(**{k.replace("-", "_"): v for k, v in statsport.CONF.items()}, **store.conf)
-    port = statsport.StatsPort(t)
+    port = with_stats_port(t, store)
     up = 'taciturn_store_up{store="redis",used_for="users"}'
-    t.until(lambda: port.get("/readyz").status == 200, "ready", timeout=15, pace=0.2)
     t.client(user="dave", password="diver").allocate()
     said = port.metrics()
     equal(said[up], 1, up)
@@ -217,3 +215,50 @@ def health(t):
     store.start()
     t.until(lambda: port.get("/readyz").status == 200, "ready again", timeout=40, pace=0.2)
     equal(port.metrics()[up], 1, up)
+
+
+def with_stats_port(t, store, **conf):
+    t.server(**{k.replace("-", "_"): v for k, v in statsport.CONF.items()}, **store.conf, **conf)
+    port = statsport.StatsPort(t)
+    t.until(lambda: port.get("/readyz").status == 200, "ready", timeout=15, pace=0.2)
+    return port
+
+
+@test("limits set by the stats port hold for the next allocation, and are taken back", timeout=60, not_coturn=NOT_THERE)
+def set_quota(t):
+    store = stores.Redis(t)
+    store.add_user("dave", "diver")
+    port = with_stats_port(t, store)
+    for body in ("", "[]", {"max_allocations": -1}, {"max_allocations": "1"}, {"period": "year"}, {"max": 1}):
+        equal(port.ask("PUT", "/api/v1/users/dave/quota", body).status, 400, "status for %r" % (body,))
+    a = port.ask("PUT", "/api/v1/users/dave/quota", {"max_allocations": 1, "period": "day"})
+    equal((a.status, a.json()), (200, {"max_allocations": 1, "period": "day", "user": "dave"}), "answer")
+    first, second = (t.client(user="dave", password="diver") for _ in range(2))
+    first.allocate()
+    second.allocate(code=486)
+    equal(port.ask("PUT", "/api/v1/users/dave/quota", {}).status, 200, "taken back")
+    t.until(lambda: second.request(ALLOCATE, [UDP]).code == 0, "an allocation", timeout=5)
+    store.kill()
+    equal(port.ask("PUT", "/api/v1/users/dave/quota", {"max_allocations": 1}).status, 503, "without Redis")
+
+
+@test("credentials withdrawn by the stats port: the session ends, a new one is refused, others go on", timeout=60,
+      not_coturn=NOT_THERE)
+def revoke(t):
+    store = stores.Redis(t)
+    port = with_stats_port(t, store, static_auth_secret="s3cret")
+    clients = {}
+    for user in ("dave", "erin"):
+        name, password = minted("s3cret", user=user)
+        clients[user] = t.client(user=name, password=password)
+        clients[user].allocate()
+    a = port.ask("DELETE", "/api/v1/credentials/dave")
+    equal((a.status, a.json()["user"]), (200, "dave"), "answer")
+    check(86000 < a.json()["until"] - time.time() < 86500, "until %s", a.json()["until"])
+    t.until(lambda: [s["user"] for s in port.sessions()["sessions"]] == ["erin"], "the end of dave's session",
+            timeout=10, pace=0.2)
+    name, password = minted("s3cret", user="dave")
+    again = t.client(user=name, password=password)
+    again.challenge()
+    check(again.ask(again.signed(ALLOCATE, [UDP])).code != 0, "dave is served again")
+    clients["erin"].refresh()
