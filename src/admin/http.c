@@ -22,6 +22,7 @@ static admin_handler_fn *const handlers[ADMIN_N_ROUTES] = {
 	[ADMIN_ROUTE_drain] = admin_control_drain,
 	[ADMIN_ROUTE_reload] = admin_control_reload,
 	[ADMIN_ROUTE_credentials] = admin_mint_serve,
+	[ADMIN_ROUTE_check] = admin_mint_check,
 	[ADMIN_ROUTE_revoke] = admin_order_revoke,
 	[ADMIN_ROUTE_turn] = admin_mint_rest,
 };
@@ -104,7 +105,10 @@ static bool authorize(struct admin_request *q, enum MHD_Result *result)
 static bool is_closed(const struct admin *a, struct str path)
 {
 	bool api = path.len >= 4 && memcmp(path.p, "/api", 4) == 0;
+	bool check = str_eq(path, STR_LIT("/api/v1/check"));
 
+	if (check)
+		return !a->host.conf->check_page;
 	return a->host.conf->n_tokens == 0 && (api || str_eq(path, STR_LIT("/turn")));
 }
 

@@ -5,7 +5,7 @@
 #include "auth/rest.h"
 #include "base/crypto.h"
 
-enum { USER_MAX = 256, TTL_MAX = 86400, TTL_DEFAULT = 600, NAME_MAX_LEN = USER_MAX + 32 };
+enum { USER_MAX = 256, TTL_MAX = 86400, TTL_DEFAULT = 600, TTL_CHECK = 120, CHECKS_MAX = 60, NAME_MAX_LEN = USER_MAX + 32 };
 
 /* What was asked for, and what was made. */
 struct minted {
@@ -142,22 +142,55 @@ static bool read_body(struct admin_request *q, struct minted *m, json_t **body,
 	return true;
 }
 
+static enum MHD_Result reply(struct admin_request *q, const struct minted *m)
+{
+	json_t *name = admin_reply_string(m->name, strlen(m->name));
+
+	return admin_reply_json(
+		q, MHD_HTTP_OK,
+		json_pack("{s:O, s:s, s:I, s:[{s:o, s:o, s:s}]}", "username", name,
+			  "credential", m->password, "ttl", (json_int_t)m->ttl_s, "iceServers",
+			  "urls", uris(q->a->host.conf), "username", name, "credential",
+			  m->password));
+}
+
+/* One more of this minute, if there may be one. */
+static bool take_check(struct admin *a)
+{
+	tick now = tick_now();
+
+	if (a->n_checks == 0 || now - a->checks_since >= 60 * 1000) {
+		a->checks_since = now;
+		a->n_checks = 0;
+	}
+	if (a->n_checks == CHECKS_MAX)
+		return false;
+	a->n_checks++;
+	return true;
+}
+
+/* For anybody, so what the visitor sends does not count: name and time are ours. */
+enum MHD_Result admin_mint_check(struct admin_request *q)
+{
+	struct minted m = { .user = STR_LIT("check"), .ttl_s = TTL_CHECK };
+	enum MHD_Result result;
+
+	if (!take_check(q->a))
+		return admin_reply_problem(q, 503, "too many connection checks this minute");
+	if (mint(q, &m, &result))
+		result = reply(q, &m);
+	crypto_wipe(m.password, sizeof m.password);
+	return result;
+}
+
 enum MHD_Result admin_mint_serve(struct admin_request *q)
 {
 	struct minted m = { .ttl_s = TTL_DEFAULT };
 	enum MHD_Result result;
 	json_t *body = NULL;
 
-	if (read_body(q, &m, &body, &result) && mint(q, &m, &result)) {
-		json_t *name = admin_reply_string(m.name, strlen(m.name));
-
-		result = admin_reply_json(
-			q, MHD_HTTP_OK,
-			json_pack("{s:O, s:s, s:I, s:[{s:o, s:o, s:s}]}", "username", name,
-				  "credential", m.password, "ttl", (json_int_t)m.ttl_s,
-				  "iceServers", "urls", uris(q->a->host.conf), "username", name,
-				  "credential", m.password));
-	}
+	if (read_body(q, &m, &body, &result) && mint(q, &m, &result))
+		result = reply(q, &m);
 	crypto_wipe(m.password, sizeof m.password);
 	json_decref(body);
 	return result;

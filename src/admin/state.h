@@ -25,6 +25,8 @@ struct admin {
 	uint64_t n_requests, n_refused; /* answered; of these with 401, 403 */
 	unsigned long long n_bad_tokens; /* for log_seldom() */
 	tick started;
+	tick checks_since;	/* credentials without a token, for check-page: this minute … */
+	unsigned n_checks;	/* … so many */
 	bool was_draining; /* as the streams were told */
 	bool told_watch;   /* the workers tell of sessions */
 };
@@ -56,7 +58,7 @@ typedef enum MHD_Result admin_handler_fn(struct admin_request *q);
 admin_handler_fn admin_health_live, admin_health_ready, admin_metrics_serve, admin_status_serve,
 	admin_sessions_list, admin_sessions_one, admin_sessions_end, admin_sessions_user,
 	admin_order_quota, admin_events_serve, admin_control_drain, admin_control_reload,
-	admin_mint_serve, admin_order_revoke, admin_mint_rest;
+	admin_mint_serve, admin_mint_check, admin_order_revoke, admin_mint_rest;
 
 /* --- http.c --- */
 /* Lets libmicrohttpd work; after connections were resumed. Not from within a handler. */

@@ -153,6 +153,9 @@ static void choose_address(struct conf_reader *r)
 			 r->at[CONF_ROW_http_port] != CONF_AT_NOWHERE ||
 			 r->at[CONF_ROW_http_address] != CONF_AT_NOWHERE;
 	c->http_open = c->prometheus || c->http_open_metrics || addr_is_loopback(&c->http);
+	if (c->check_page && c->static_auth_secret.n == 0)
+		conf_reader_error(r, r->at[CONF_ROW_check_page], "check-page",
+				  "has no credentials to give: add static-auth-secret");
 	if (c->has_http && !c->http_open && !c->n_tokens)
 		conf_reader_error(r, r->at[CONF_ROW_http_address], name,
 				  "is not loopback, and there is nothing to protect it: add "

@@ -24,7 +24,7 @@ ONLY_TACITURN = {"allow-private-peers", "allow-multicast-peers", "rfc5766-channe
                  "strict-expiry", "unauthorized-ratelimit", "unauthorized-ratelimit-rps",
                  "udp-gro", "udp-gso", "log-format", "relay-threads", "stateless-nonce-secret",
                  "stream-queue-ms", "tls-min-version", "http-port", "http-address", "http-token",
-                 "http-token-file", "http-cert", "http-pkey", "http-open-metrics", "turn-uri"}
+                 "http-token-file", "http-cert", "http-pkey", "http-open-metrics", "turn-uri", "check-page"}
 COTURN_ALWAYS = {"no-cli": True, "no-tls": True, "no-dtls": True, "simple-log": True,
                  "log-file": "stdout", "lt-cred-mech": True}
 

@@ -6,28 +6,28 @@ import shutil
 
 import lab
 from harness import Skip, check, equal, test
-from statsport import CONF, PORT, TOKENS
+from statsport import CONF, PORT, TOKENS, StatsPort
 from test_browser import CHROMIUM, HERE, modules, pinned
 
 OURS = "it has no such page"
 
 
-def served(t):
+def served(t, **more):
     cert, pkey = t.certificate()
     conf = dict(CONF, cert=cert, pkey=pkey, **{"listening-ip": lab.SRV, "relay-ip": lab.RELAY, "user": None,
-                                               "use-auth-secret": True, "static-auth-secret": "s3cret"})
+                                               "use-auth-secret": True, "static-auth-secret": "s3cret"}, **more)
     t.server(**{k.replace("-", "_"): v for k, v in conf.items()})
     return cert
 
 
-def visit(t, cert, name):
+def visit(t, cert, name, token=TOKENS["mint"]):
     """What the page says: way -> all results of it, and the sentences."""
     if not os.path.exists(CHROMIUM) or not shutil.which("node"):
         raise Skip("no chromium or no nodejs")
     pictures = os.environ.get("TACITURN_ARTIFACTS")
     if pictures:
         os.makedirs(pictures, exist_ok=True)
-    options = {"url": "http://%s:%d/check" % (lab.SRV, PORT), "token": TOKENS["mint"],
+    options = {"url": "http://%s:%d/check" % (lab.SRV, PORT), "token": token,
                "flags": ["--ignore-certificate-errors-spki-list=" + pinned(cert)],
                "profile": os.path.join(t.dir, "profile"), "timeout_ms": int(40000 * t.scale),
                "picture": pictures and os.path.join(os.path.abspath(pictures), "check-%s.png" % name)}
@@ -62,3 +62,25 @@ def udp_blocked(t):
     for way in ("TURN over TCP", "TURN over TLS"):
         equal(ways.get(way), {"works"}, way)
     check("UDP is blocked" in said[0], "verdict: %s", said)
+
+
+@test("with check-page anybody may check, 60 times a minute; without it nobody", timeout=100, not_coturn=OURS)
+def open_to_all(t):
+    cert = served(t, **{"check-page": True, "http-token": None, "http-open-metrics": True})
+    ways, _ = visit(t, cert, "open", token="")
+    equal(ways.get("TURN over UDP"), {"works"}, "TURN over UDP")
+    p = StatsPort(t, role=None)
+    a = p.ask("POST", "/api/v1/check", {"user": "root", "ttl": 86400})
+    equal((a.status, a.json()["ttl"], a.json()["username"].split(":")[1]), (200, 120, "check"), "what is given")
+    equal(p.ask("POST", "/api/v1/credentials", {}).status, 404, "other credentials")
+    equal(p.ask("GET", "/api/v1/check").status, 405, "GET")
+    refused = t.until(lambda: next((x for x in [p.ask("POST", "/api/v1/check")] if x.status != 200), None),
+                      "a check is refused", 60, pace=0)
+    equal((refused.status, refused.headers["Retry-After"]), (503, "5"), "the refusal")
+
+
+@test("without check-page there is no such path", not_coturn=OURS)
+def closed(t):
+    served(t)
+    for role in (None, "mint", "admin"):
+        equal(StatsPort(t, role=role).ask("POST", "/api/v1/check").status, 404, "as %s" % role)

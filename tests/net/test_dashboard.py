@@ -37,8 +37,8 @@ def traffic(client, peer):
     peer.recv(2000)
 
 
-@test("sessions appear, are filtered and ended, the server drains; no console error, nothing in URLs",
-      timeout=120, not_coturn="it has no such page")
+@test("sessions appear, are filtered and ended, the server drains and comes again; no console error, nothing in URLs",
+      timeout=150, not_coturn="it has no such page")
 def live(t):
     conf = dict(CONF, user=["alice:wonderland", "bob:builder", ODD + ":odd"])
     t.server(**{k.replace("-", "_"): v for k, v in conf.items()})
@@ -57,10 +57,13 @@ def live(t):
     clients[1].refresh()
     t.until(lambda: said(p, "DRAINED"), "the page drains", 60)
     t.client().allocate(code=508)
+    t.until(lambda: said(p, "LEAVING"), "the page is through", 60)
+    t.servers[0].stop()
+    t.until(lambda: said(p, "LOST"), "the page has lost the server", 60)
+    t.server(**{k.replace("-", "_"): v for k, v in conf.items()})
     status, out = t.end(p, 60)
     found = re.search(r"^RESULT (.*)$", out, re.M)
     check(status == 0 and found, "the browser reports no result")
-    t.client().allocate()
     judge(json.loads(found.group(1)), peer)
 
 

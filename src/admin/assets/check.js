@@ -4,6 +4,7 @@ import { ask, token } from "./client.js";
 import { $, fill, make, say } from "./dom.js";
 
 const PATIENCE_MS = 12000;
+const PROMPT_MS = 5000; // sooner than any browser gives up on a server
 const NAMES = { stun: "STUN", udp: "TURN over UDP", tcp: "TURN over TCP", tls: "TURN over TLS", dtls: "TURN over DTLS" };
 
 function kind_of(url) {
@@ -61,13 +62,14 @@ async function gather(servers, relay, enough) {
 }
 
 // Without a NAT a browser may have no candidate of STUN's to tell of: that it was answered shows in
-// that it finished without an error.
+// that it finished soon, without an error.
 async function try_way(way) {
 	const wanted = way.kind === "stun" ? "srflx" : "relay";
 	const got = await gather([way.server], wanted === "relay", (c) => c.type === wanted);
 	const found = got.candidates.find((c) => c.type === wanted);
 
-	way.ok = Boolean(found) || (way.kind === "stun" && got.complete && !got.error);
+	way.ok = Boolean(found) || (way.kind === "stun" && got.complete && !got.error && got.ms < PROMPT_MS &&
+		got.candidates.length > 0);
 	way.ms = Math.round(got.ms);
 	way.why = way.ok ? "" : got.error || "no answer";
 	way.from = wanted === "srflx" && found ? found.address : "";
@@ -136,7 +138,8 @@ function show(ways) {
 }
 
 async function run() {
-	const minted = await ask("POST", "/api/v1/credentials", { user: "check", ttl: 120 });
+	const minted = token.get() ? await ask("POST", "/api/v1/credentials", { user: "check", ttl: 120 }) :
+		await ask("POST", "/api/v1/check");
 	const ways = ways_of(minted.iceServers);
 
 	$("found").hidden = false;
@@ -150,6 +153,8 @@ async function run() {
 	$("report").hidden = false;
 }
 
+const REFUSALS = { 401: "The server does not know this token.", 404: "A token is needed here." };
+
 $("start").addEventListener("submit", async (e) => {
 	e.preventDefault();
 	token.set($("token").value.trim());
@@ -158,7 +163,7 @@ $("start").addEventListener("submit", async (e) => {
 	try {
 		await run();
 	} catch (x) {
-		say($("error"), x.status === 401 ? "The server does not know this token." : x.message);
+		say($("error"), REFUSALS[x.status] || x.message);
 	}
 	$("run").disabled = false;
 });

@@ -1,5 +1,5 @@
 // Drives Chromium through the dashboard, as somebody at the keyboard would. What it has come to is
-// said in lines: SEEN, ENDED, DRAINED; at last RESULT with JSON. Argument: JSON with url, wrong, token,
+// said in lines: SEEN, ENDED, DRAINED, LEAVING, LOST; at last RESULT with JSON. Argument: JSON with url, wrong, token,
 // odd (a user's name as it must be shown), client (the address of the session to look at), profile
 // (a fresh directory), pictures (a directory, or nothing), timeout_ms.
 "use strict";
@@ -108,6 +108,17 @@ async function drain(page, result) {
 	await until("it serves again", async () => (await state.textContent()) === "serving");
 }
 
+// The server goes and another comes: the page finds it.
+async function restart(page, result) {
+	const link = page.locator("#link");
+
+	console.log("LEAVING");
+	result.lost = await until("the connection is lost", async () => /^lost.*/.exec(await link.textContent())?.[0]);
+	console.log("LOST");
+	await until("the connection is back", async () => (await link.textContent()) === "live");
+	await until("no session", async () => (await page.locator("#sessions tbody tr").count()) === 0);
+}
+
 async function main() {
 	const browser = await chromium.launchPersistentContext(options.profile, {
 		executablePath: "/usr/bin/chromium", headless: true, args: FLAGS, viewport: { width: 1280, height: 900 },
@@ -134,7 +145,8 @@ async function main() {
 			console.log(faults.join("\n"));
 			throw e;
 		}
-		result.faults = faults;
+		result.faults = faults.splice(0);
+		await restart(page, result);
 		console.log("RESULT " + JSON.stringify(result));
 	} finally {
 		await browser.close();
