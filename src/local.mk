@@ -30,3 +30,5 @@ server_syslibs = $(EVENT_LIBS) $(SSL_LIBS) $(CRYPTO_LIBS) $(SYSTEMD_LIBS) \
 sbin_PROGRAMS += taciturn
 taciturn_SOURCES = src/main.c
 taciturn_LDADD = $(server_libs) $(server_syslibs)
+
+include src/ctl/local.mk

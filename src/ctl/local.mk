@@ -1,0 +1,16 @@
+sbin_PROGRAMS += taciturnctl
+taciturnctl_SOURCES = \
+	%D%/credential.c \
+	%D%/ctl.h \
+	%D%/database.c \
+	%D%/database.h \
+	%D%/db.c \
+	%D%/input.c \
+	%D%/input.h \
+	%D%/main.c \
+	%D%/quota.c \
+	%D%/secret.c \
+	%D%/turnadmin.c \
+	%D%/turnadmin.h \
+	%D%/user.c
+taciturnctl_LDADD = $(server_libs) $(server_syslibs)

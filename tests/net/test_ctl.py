@@ -1,0 +1,108 @@
+"""taciturnctl, and turnadmin as whom it may be called, on the databases that the daemon serves from."""
+import json
+import os
+import re
+import subprocess
+
+import stores
+from harness import check, equal, test
+from server import REALM
+from turnclient import ALLOCATE, UDP
+
+NOT_THERE = "another program's tool"
+
+
+def ctl(t, store, *argv, text="", status=0, name="taciturnctl"):
+    """Runs it in the server's host; returns what it printed."""
+    program = os.path.join(os.path.dirname(os.path.abspath(t.binary)), "taciturnctl")
+    words = []
+    if name != "taciturnctl":
+        link = os.path.join(t.dir, name)
+        if not os.path.exists(link):
+            os.symlink(program, link)
+        program = link
+    elif store:
+        words += ["-n", "--realm=" + REALM] + ["--%s=%s" % (k.replace("_", "-"), v) for k, v in store.conf.items() if k.endswith("userdb")]
+    else:
+        words += ["-c", t.servers[-1].path]
+    p = subprocess.run(t.lab.srv.argv(program, *words, *argv), input=text, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=60 * t.scale, env=dict(os.environ, LC_ALL="C.UTF-8"))
+    check(p.returncode == status, "%s ended with %d: %s%s", " ".join(argv), p.returncode, p.stdout, p.stderr)
+    return p.stdout if status == 0 else p.stderr
+
+
+def story(t, store):
+    equal(ctl(t, store, "db", "init"), ctl(t, store, "db", "init"), "a second db init")
+    ctl(t, store, "db", "check")
+    ctl(t, store, "user", "add", "dave", "--file", "-", text="diver\n")
+    equal(json.loads(ctl(t, store, "--json", "user", "list")), [{"user": "dave", "realm": REALM}], "users")
+    secret = ctl(t, store, "secret", "add", "--generate").strip()
+    check(re.fullmatch("[0-9a-f]{64}", secret), "a generated secret: %r", secret)
+    check(secret in ctl(t, store, "secret", "list"), "it is listed")
+    minted = json.loads(ctl(t, store, "credential", "--user", "erin", "--ttl", "90", "--uri", "turn:x"))["iceServers"][0]
+    equal(minted["urls"], ["turn:x"], "urls")
+    t.server(user=None, **store.conf)
+    t.client(user="dave", password="diver").allocate()
+
+    def with_minted():
+        return t.client(user=minted["username"], password=minted["credential"]).request(ALLOCATE, [UDP]).code == 0
+    t.until(with_minted, "an allocation with the minted credential", timeout=15, pace=0.5)
+    ctl(t, store, "quota", "set", "dave", "max_allocations=3", "max_bps=500K", "period=month")
+    equal(json.loads(ctl(t, store, "--json", "quota", "show", "dave")),
+          [{"max_allocations": 3, "max_bps": 500000, "period": "month"}], "limits")
+    ctl(t, store, "quota", "remove", "dave")
+    ctl(t, store, "usage", "dave")
+    ctl(t, store, "user", "remove", "dave")
+    check("no 'dave'" in ctl(t, store, "user", "remove", "dave", status=1), "what is not there is said")
+    ctl(t, store, "secret", "remove", "--file", "-", text=secret)
+    equal(ctl(t, store, "secret", "list"), "", "secrets that are left")
+
+
+@test("Redis: users, secrets, limits and credentials by taciturnctl, and the daemon serves by them", timeout=90,
+      not_coturn=NOT_THERE)
+def redis(t):
+    story(t, stores.Redis(t))
+
+
+@test("PostgreSQL: the same", timeout=120, not_coturn=NOT_THERE)
+def postgresql(t):
+    story(t, stores.Postgres(t))
+
+
+@test("SQLite: the same", timeout=90, not_coturn=NOT_THERE)
+def sqlite(t):
+    story(t, stores.Sqlite(t))
+
+
+@test("a credential needs no database: the secret comes from a file", not_coturn=NOT_THERE)
+def offline(t):
+    t.server(user=None, static_auth_secret="north")
+    made = json.loads(ctl(t, None, "credential", "--user", "al", "--file", "-", text="north\n"))["iceServers"][0]
+    t.client(user=made["username"], password=made["credential"]).allocate()
+    check(ctl(t, None, "credential", status=1).startswith("taciturnctl: usage"), "what is missing is said")
+
+
+@test("coturn's database is imported, and turnadmin's flags do what coturn's program does", timeout=90,
+      not_coturn=NOT_THERE)
+def coturn(t):
+    t.net()
+    old, flags = os.path.join(t.dir, "old.db"), ["-r", REALM]
+    for argv in (["-a", "-u", "gorst", "-p", "hero"], ["-s", "the-secret"], ["-O", "-o", "https://a.example"],
+                 ["-g", "--user-quota", "7"]):
+        status, out = t.run(t.lab.srv, "turnadmin", *argv, "-b", old, *flags)
+        equal(status, 0, "coturn's turnadmin: %s" % out)
+    store = stores.Sqlite(t)
+    said = ctl(t, store, "db", "import-coturn", "--from", "userdb=" + old)
+    check("1 users\n1 secrets\n1 realm options\n1 origins" in said, "%s", said)
+    equal(ctl(t, store, "user", "list"), "gorst[%s]\n" % REALM, "users")
+    key = ctl(t, None, "-k", "-u", "gorst", "-r", REALM, "-p", "hero", name="turnadmin")
+    _, theirs = t.run(t.lab.srv, "turnadmin", "-k", "-u", "gorst", "-r", REALM, "-p", "hero")
+    check(key.strip() in theirs, "the key %r is not in coturn's %r", key, theirs)
+    db = ["-b", store.conf["userdb"]]
+    ctl(t, None, "-a", *db, "-u", "carl", "-r", REALM, "-p", "pw", name="turnadmin")
+    equal(sorted(ctl(t, None, "-l", *db, "-r", REALM, name="turnadmin").split()),
+          ["carl[%s]" % REALM, "gorst[%s]" % REALM], "turnadmin -l")
+    equal(ctl(t, None, "-S", *db, "-r", REALM, name="turnadmin"), "the-secret[%s]\n" % REALM, "turnadmin -S")
+    t.server(user=None, **store.conf)
+    for user, password in (("gorst", "hero"), ("carl", "pw")):
+        t.client(user=user, password=password).allocate()
