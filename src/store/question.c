@@ -100,8 +100,10 @@ void store_question_key(struct store *s, struct store_job *job)
 	case STORE_CACHE_ASK:
 		break;
 	case STORE_CACHE_FULL:
-		job->status = STORE_DOWN; /* fall through */
-	default:
+		job->status = STORE_DOWN;
+		answer(s, job);
+		return;
+	default: /* known */
 		answer(s, job);
 		return;
 	}

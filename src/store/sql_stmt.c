@@ -39,76 +39,76 @@
 static const struct {
 	const char *text, *pgsql, *legacy;
 } stmts[N_STORE_SQL_STMT] = {
-	[STORE_SQL_STMT_KEY] = { "SELECT hmackey FROM turnusers_lt WHERE realm = $1 AND name = $2" },
-	[STORE_SQL_STMT_LEASE] = { LEASE },
-	[STORE_SQL_STMT_USAGE_ADD] = { USAGE_ADD },
-	[STORE_SQL_STMT_RECORD] = { "INSERT INTO taciturn_sessions (id, node, realm, name, client, transport, "
+	[STORE_SQL_STMT_KEY] = { .text = "SELECT hmackey FROM turnusers_lt WHERE realm = $1 AND name = $2" },
+	[STORE_SQL_STMT_LEASE] = { .text = LEASE },
+	[STORE_SQL_STMT_USAGE_ADD] = { .text = USAGE_ADD },
+	[STORE_SQL_STMT_RECORD] = { .text = "INSERT INTO taciturn_sessions (id, node, realm, name, client, transport, "
 				    "relayed, opened_ms, closed_ms, reason, rx_packets, rx_bytes, tx_packets, "
 				    "tx_bytes, peers, dropped, drops, quality) VALUES ($1, $2, $3, $4, $5, $6, "
 				    "$7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18) "
 				    "ON CONFLICT (id) DO NOTHING" },
-	[STORE_SQL_STMT_BATCH_LOCK] = { "INSERT INTO taciturn_batches (node, epoch, seq) VALUES ($1, $2, 0) "
+	[STORE_SQL_STMT_BATCH_LOCK] = { .text = "INSERT INTO taciturn_batches (node, epoch, seq) VALUES ($1, $2, 0) "
 					"ON CONFLICT (node, epoch) DO UPDATE SET seq = taciturn_batches.seq" },
-	[STORE_SQL_STMT_BATCH_DONE] = { "UPDATE taciturn_batches SET seq = CAST($3 AS bigint) WHERE node = $1 "
+	[STORE_SQL_STMT_BATCH_DONE] = { .text = "UPDATE taciturn_batches SET seq = CAST($3 AS bigint) WHERE node = $1 "
 					"AND epoch = CAST($2 AS bigint) AND seq < CAST($3 AS bigint)" },
-	[STORE_SQL_STMT_USAGE_PURGE] = { "DELETE FROM taciturn_usage WHERE updated_s < CAST($1 AS bigint)" },
-	[STORE_SQL_STMT_VERSION] = { "SELECT max(version) FROM taciturn_schema" },
-	[STORE_SQL_STMT_VERSION_SET] = { "INSERT INTO taciturn_schema (version) SELECT CAST($1 AS integer) "
+	[STORE_SQL_STMT_USAGE_PURGE] = { .text = "DELETE FROM taciturn_usage WHERE updated_s < CAST($1 AS bigint)" },
+	[STORE_SQL_STMT_VERSION] = { .text = "SELECT max(version) FROM taciturn_schema" },
+	[STORE_SQL_STMT_VERSION_SET] = { .text = "INSERT INTO taciturn_schema (version) SELECT CAST($1 AS integer) "
 					 "WHERE NOT EXISTS (SELECT 1 FROM taciturn_schema)" },
-	[STORE_SQL_STMT_SECRETS] = { "SELECT coalesce(realm, ''), value FROM turn_secret" },
-	[STORE_SQL_STMT_OPTIONS] = { "SELECT coalesce(realm, ''), opt, value FROM turn_realm_option" },
-	[STORE_SQL_STMT_ORIGINS] = { "SELECT '', origin, realm FROM turn_origin_to_realm" },
-	[STORE_SQL_STMT_ALLOWED] = { PEERS("allowed_peer_ip"), PEERS_PGSQL("allowed_peer_ip"),
+	[STORE_SQL_STMT_SECRETS] = { .text = "SELECT coalesce(realm, ''), value FROM turn_secret" },
+	[STORE_SQL_STMT_OPTIONS] = { .text = "SELECT coalesce(realm, ''), opt, value FROM turn_realm_option" },
+	[STORE_SQL_STMT_ORIGINS] = { .text = "SELECT '', origin, realm FROM turn_origin_to_realm" },
+	[STORE_SQL_STMT_ALLOWED] = { .text = PEERS("allowed_peer_ip"), PEERS_PGSQL("allowed_peer_ip"),
 				     PEERS_LEGACY("allowed_peer_ip") },
-	[STORE_SQL_STMT_DENIED] = { PEERS("denied_peer_ip"), PEERS_PGSQL("denied_peer_ip"),
+	[STORE_SQL_STMT_DENIED] = { .text = PEERS("denied_peer_ip"), PEERS_PGSQL("denied_peer_ip"),
 				    PEERS_LEGACY("denied_peer_ip") },
-	[STORE_SQL_STMT_OAUTH] = { "SELECT coalesce(realm, ''), kid, ikm_key, timestamp, lifetime, as_rs_alg "
+	[STORE_SQL_STMT_OAUTH] = { .text = "SELECT coalesce(realm, ''), kid, ikm_key, timestamp, lifetime, as_rs_alg "
 				   "FROM oauth_key" },
-	[STORE_SQL_STMT_REVOKED] = { "SELECT realm, name, before_s FROM taciturn_revoked" },
-	[STORE_SQL_STMT_USERS] = { "SELECT coalesce(realm, ''), name, hmackey FROM turnusers_lt" },
-	[STORE_SQL_STMT_ADMINS] = { "SELECT coalesce(realm, ''), name, password FROM admin_user" },
-	[STORE_SQL_STMT_LIMITS] = { "SELECT realm, name, max_allocations, max_bps, max_bytes, period "
+	[STORE_SQL_STMT_REVOKED] = { .text = "SELECT realm, name, before_s FROM taciturn_revoked" },
+	[STORE_SQL_STMT_USERS] = { .text = "SELECT coalesce(realm, ''), name, hmackey FROM turnusers_lt" },
+	[STORE_SQL_STMT_ADMINS] = { .text = "SELECT coalesce(realm, ''), name, password FROM admin_user" },
+	[STORE_SQL_STMT_LIMITS] = { .text = "SELECT realm, name, max_allocations, max_bps, max_bytes, period "
 				    "FROM taciturn_quota" },
-	[STORE_SQL_STMT_USAGE] = { "SELECT realm, period, rx_bytes, tx_bytes, rx_packets, tx_packets, sessions "
+	[STORE_SQL_STMT_USAGE] = { .text = "SELECT realm, period, rx_bytes, tx_bytes, rx_packets, tx_packets, sessions "
 				   "FROM taciturn_usage WHERE ($1 = '' OR realm = $1) AND name = $2 "
 				   "ORDER BY period" },
-	[STORE_SQL_STMT_SET + 0] = { "INSERT INTO turnusers_lt (realm, name, hmackey) VALUES ($1, $2, $3) "
+	[STORE_SQL_STMT_SET + 0] = { .text = "INSERT INTO turnusers_lt (realm, name, hmackey) VALUES ($1, $2, $3) "
 				     "ON CONFLICT (realm, name) DO UPDATE SET hmackey = excluded.hmackey" },
-	[STORE_SQL_STMT_SET + 1] = { "INSERT INTO turn_secret (realm, value) VALUES ($1, $2) "
+	[STORE_SQL_STMT_SET + 1] = { .text = "INSERT INTO turn_secret (realm, value) VALUES ($1, $2) "
 				     "ON CONFLICT (realm, value) DO NOTHING" },
-	[STORE_SQL_STMT_SET + 2] = { "INSERT INTO turn_realm_option (realm, opt, value) VALUES ($1, $2, $3) "
+	[STORE_SQL_STMT_SET + 2] = { .text = "INSERT INTO turn_realm_option (realm, opt, value) VALUES ($1, $2, $3) "
 				     "ON CONFLICT (realm, opt) DO UPDATE SET value = excluded.value" },
-	[STORE_SQL_STMT_SET + 3] = { "INSERT INTO turn_origin_to_realm (origin, realm) VALUES ($1, $2) "
+	[STORE_SQL_STMT_SET + 3] = { .text = "INSERT INTO turn_origin_to_realm (origin, realm) VALUES ($1, $2) "
 				     "ON CONFLICT (origin) DO UPDATE SET realm = excluded.realm" },
-	[STORE_SQL_STMT_SET + 4] = { SET_PEER("allowed_peer_ip") },
-	[STORE_SQL_STMT_SET + 5] = { SET_PEER("denied_peer_ip") },
-	[STORE_SQL_STMT_SET + 6] = { "INSERT INTO oauth_key (realm, kid, ikm_key, timestamp, lifetime, "
+	[STORE_SQL_STMT_SET + 4] = { .text = SET_PEER("allowed_peer_ip") },
+	[STORE_SQL_STMT_SET + 5] = { .text = SET_PEER("denied_peer_ip") },
+	[STORE_SQL_STMT_SET + 6] = { .text = "INSERT INTO oauth_key (realm, kid, ikm_key, timestamp, lifetime, "
 				     "as_rs_alg) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (kid) DO UPDATE "
 				     "SET realm = excluded.realm, ikm_key = excluded.ikm_key, "
 				     "timestamp = excluded.timestamp, lifetime = excluded.lifetime, "
 				     "as_rs_alg = excluded.as_rs_alg" },
-	[STORE_SQL_STMT_SET + 7] = { "INSERT INTO admin_user (realm, name, password) VALUES ($1, $2, $3) "
+	[STORE_SQL_STMT_SET + 7] = { .text = "INSERT INTO admin_user (realm, name, password) VALUES ($1, $2, $3) "
 				     "ON CONFLICT (name) DO UPDATE SET realm = excluded.realm, "
 				     "password = excluded.password" },
-	[STORE_SQL_STMT_SET_LIMIT] = { "INSERT INTO taciturn_quota (realm, name, max_allocations, max_bps, "
+	[STORE_SQL_STMT_SET_LIMIT] = { .text = "INSERT INTO taciturn_quota (realm, name, max_allocations, max_bps, "
 				       "max_bytes, period) VALUES ($1, $2, CAST($3 AS bigint), "
 				       "CAST($4 AS bigint), CAST($5 AS bigint), $6) "
 				       "ON CONFLICT (realm, name) DO UPDATE SET "
 				       "max_allocations = excluded.max_allocations, max_bps = excluded.max_bps, "
 				       "max_bytes = excluded.max_bytes, period = excluded.period" },
-	[STORE_SQL_STMT_SET_REVOKED] = { "INSERT INTO taciturn_revoked (realm, name, before_s) VALUES "
+	[STORE_SQL_STMT_SET_REVOKED] = { .text = "INSERT INTO taciturn_revoked (realm, name, before_s) VALUES "
 					 "($1, $2, $3) ON CONFLICT (realm, name) DO UPDATE "
 					 "SET before_s = excluded.before_s" },
-	[STORE_SQL_STMT_DEL + 0] = { "DELETE FROM turnusers_lt WHERE realm = $1 AND name = $2 RETURNING 1" },
-	[STORE_SQL_STMT_DEL + 1] = { "DELETE FROM turn_secret WHERE realm = $1 AND value = $2 RETURNING 1" },
-	[STORE_SQL_STMT_DEL + 2] = { "DELETE FROM turn_realm_option WHERE realm = $1 AND opt = $2 RETURNING 1" },
-	[STORE_SQL_STMT_DEL + 3] = { "DELETE FROM turn_origin_to_realm WHERE origin = $1 RETURNING 1" },
-	[STORE_SQL_STMT_DEL + 4] = { DEL_PEER("allowed_peer_ip") },
-	[STORE_SQL_STMT_DEL + 5] = { DEL_PEER("denied_peer_ip") },
-	[STORE_SQL_STMT_DEL + 6] = { "DELETE FROM oauth_key WHERE kid = $1 RETURNING 1" },
-	[STORE_SQL_STMT_DEL + 7] = { "DELETE FROM admin_user WHERE name = $1 RETURNING 1" },
-	[STORE_SQL_STMT_DEL_LIMIT] = { "DELETE FROM taciturn_quota WHERE realm = $1 AND name = $2 RETURNING 1" },
-	[STORE_SQL_STMT_DEL_REVOKED] = { "DELETE FROM taciturn_revoked WHERE realm = $1 AND name = $2 "
+	[STORE_SQL_STMT_DEL + 0] = { .text = "DELETE FROM turnusers_lt WHERE realm = $1 AND name = $2 RETURNING 1" },
+	[STORE_SQL_STMT_DEL + 1] = { .text = "DELETE FROM turn_secret WHERE realm = $1 AND value = $2 RETURNING 1" },
+	[STORE_SQL_STMT_DEL + 2] = { .text = "DELETE FROM turn_realm_option WHERE realm = $1 AND opt = $2 RETURNING 1" },
+	[STORE_SQL_STMT_DEL + 3] = { .text = "DELETE FROM turn_origin_to_realm WHERE origin = $1 RETURNING 1" },
+	[STORE_SQL_STMT_DEL + 4] = { .text = DEL_PEER("allowed_peer_ip") },
+	[STORE_SQL_STMT_DEL + 5] = { .text = DEL_PEER("denied_peer_ip") },
+	[STORE_SQL_STMT_DEL + 6] = { .text = "DELETE FROM oauth_key WHERE kid = $1 RETURNING 1" },
+	[STORE_SQL_STMT_DEL + 7] = { .text = "DELETE FROM admin_user WHERE name = $1 RETURNING 1" },
+	[STORE_SQL_STMT_DEL_LIMIT] = { .text = "DELETE FROM taciturn_quota WHERE realm = $1 AND name = $2 RETURNING 1" },
+	[STORE_SQL_STMT_DEL_REVOKED] = { .text = "DELETE FROM taciturn_revoked WHERE realm = $1 AND name = $2 "
 					 "RETURNING 1" },
 };
 
