@@ -55,6 +55,9 @@ unit_programs = \
 	%D%/relay_share \
 	%D%/relay_table \
 	%D%/store_sql_schema \
+	%D%/store_batch \
+	%D%/store_cache \
+	%D%/store_delivery \
 	%D%/stun_address \
 	%D%/stun_chan \
 	%D%/stun_classic \
@@ -110,7 +113,7 @@ wrap_mmap = -Wl,--wrap=mmap,--wrap=mmap64,--defsym=__wrap_mmap64=__wrap_mmap
 # It counts what the packet path asks of the heap.
 %C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(wrap_mmap)
 
-EXTRA_DIST += %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h
+EXTRA_DIST += %D%/store_fake.h %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_programs)
