@@ -83,7 +83,7 @@ static void hex(const uint8_t *p, size_t n, char *out)
 		snprintf(out + 2 * i, 3, "%02x", p[i]);
 }
 
-/* Password and realm wiped from what ps shows, once they are copied. */
+/* A secret of the command line: copied, and wiped from what ps shows. */
 static const char *keep(char *word)
 {
 	char *copy = strdup(word);
@@ -93,11 +93,19 @@ static const char *keep(char *word)
 	return copy;
 }
 
+static void forget(const char *kept)
+{
+	if (kept)
+		crypto_wipe((char *)kept, strlen(kept));
+	free((char *)kept);
+}
+
 static bool take(struct admin *a, int opt)
 {
 	switch (opt) {
 	case 's':
 	case 'X':
+		forget(a->secret);
 		a->secret = keep(optarg);
 		a->action = opt;
 		return a->secret;
@@ -117,7 +125,9 @@ static bool take(struct admin *a, int opt)
 		a->realm = optarg;
 		return true;
 	case 'p':
-		return (a->password = keep(optarg));
+		forget(a->password);
+		a->password = keep(optarg);
+		return a->password;
 	case 'o':
 		a->origin = optarg;
 		return true;
@@ -383,23 +393,32 @@ static int print_encrypted(const struct admin *a)
 	return status;
 }
 
-int ctl_turnadmin(int argc, char **argv)
+static int act(struct admin *a)
 {
-	struct admin a = { .action = 0 };
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "kadlADLs:SX:ORIgGPEb:e:M:J:N:u:r:p:o:h", options, NULL)) != -1)
-		if (!take(&a, opt))
-			return EXIT_FAILURE;
-	switch (a.action) {
+	switch (a->action) {
 	case 0:
 	case 'h':
 		return print_help();
 	case 'k':
-		return print_key(&a);
+		return print_key(a);
 	case 'P':
-		return print_encrypted(&a);
+		return print_encrypted(a);
 	default:
-		return with_database(&a);
+		return with_database(a);
 	}
+}
+
+int ctl_turnadmin(int argc, char **argv)
+{
+	struct admin a = { .action = 0 };
+	int opt, status = EXIT_SUCCESS;
+
+	while (!status &&
+	       (opt = getopt_long(argc, argv, "kadlADLs:SX:ORIgGPEb:e:M:J:N:u:r:p:o:h", options, NULL)) != -1)
+		status = take(&a, opt) ? EXIT_SUCCESS : EXIT_FAILURE;
+	if (!status)
+		status = act(&a);
+	forget(a.password);
+	forget(a.secret);
+	return status;
 }
