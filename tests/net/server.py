@@ -3,6 +3,7 @@
 `kind` is "taciturn", or "coturn" for Debian's turnserver: a stand-in to try the tests against.
 """
 import contextlib
+import glob
 import os
 import re
 import resource
@@ -58,6 +59,24 @@ def config_text(kind, conf):
             elif v is not None and v is not False:
                 lines.append("%s=%s" % (name, v))
     return "\n".join(lines) + "\n"
+
+
+def threads_of(pid):
+    """What each thread of a process that hangs is doing: signals, wait channel, and its stack where gdb is."""
+    said = []
+    for task in sorted(glob.glob("/proc/%d/task/*" % pid)):
+        with contextlib.suppress(OSError):
+            for name in ("comm", "wchan", "syscall"):
+                with open(os.path.join(task, name)) as f:
+                    said.append("%s %s: %s" % (os.path.basename(task), name, f.read().strip()))
+            with open(os.path.join(task, "status")) as f:
+                said += re.findall(r"^(?:State|SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt):.*$", f.read(), re.M)
+    with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+        r = subprocess.run(["gdb", "-p", str(pid), "-batch", "-nx", "-ex", "thread apply all bt 30"],
+                           stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                           text=True, errors="replace", timeout=60)
+        said += r.stdout.splitlines()[-200:]
+    return "\n".join(said)
 
 
 class Server:
@@ -162,7 +181,8 @@ class Server:
         try:
             self.status = self.proc.wait(timeout)
         except subprocess.TimeoutExpired:
-            raise ServerFailed("the server does not end within %.1f s" % timeout) from None
+            raise ServerFailed("the server does not end within %.1f s\n%s" %
+                               (timeout, threads_of(self.pid))) from None
         return self.status
 
     def stop(self, timeout=None):
