@@ -122,4 +122,11 @@ CREATE TABLE IF NOT EXISTS taciturn_revoked (
 	PRIMARY KEY (realm, name)
 );
 
+CREATE TABLE IF NOT EXISTS taciturn_withdrawn (
+	realm text NOT NULL,
+	mark text NOT NULL,
+	withdrawn_s bigint NOT NULL,
+	PRIMARY KEY (realm, mark)
+);
+
 INSERT INTO taciturn_schema (version) SELECT 1 WHERE NOT EXISTS (SELECT 1 FROM taciturn_schema);

@@ -235,6 +235,22 @@ enum err conf_live_add_revoked(struct conf_live *l, struct str realm, struct str
 	return OK;
 }
 
+enum err conf_live_add_withdrawn(struct conf_live *l, struct str mark)
+{
+	struct str *all = grow(l->withdrawn, l->n_withdrawn, sizeof *all);
+	enum err e;
+
+	if (!all)
+		return ERR_NOMEM;
+	l->withdrawn = all;
+	e = copy(&all[l->n_withdrawn], mark);
+	if (e)
+		return e;
+	l->n_withdrawn++;
+	digest(l, 'w', mark, STR_LIT(""), STR_LIT(""));
+	return OK;
+}
+
 int64_t conf_live_revoked_before(const struct conf_live *l, struct str realm, struct str user)
 {
 	const struct conf_live_revoked *r = l ? find_revoked(l, realm, user) : NULL;
@@ -328,8 +344,11 @@ void conf_live_drop(struct conf_live *l)
 		free_text(&l->oauth[i].alg);
 		crypto_wipe(l->oauth[i].key, sizeof l->oauth[i].key);
 	}
+	for (size_t i = 0; i < l->n_withdrawn; i++)
+		free_text(&l->withdrawn[i]);
 	free(l->realms);
 	free(l->origins);
+	free(l->withdrawn);
 	free(l->oauth);
 	free_revoked(l);
 	free(l);

@@ -56,6 +56,8 @@ struct conf_live {
 	struct conf_live_oauth *oauth;
 	size_t n_oauth;
 	struct hmap revoked;
+	struct str *withdrawn; /* marks of secrets whose sessions are to end, store/withdraw.h */
+	size_t n_withdrawn;
 	uint64_t digest; /* of all that is in it: equal ones need not be handed out again */
 };
 
@@ -73,6 +75,8 @@ must_check enum err conf_live_add_option(struct conf_live *l, struct str realm, 
 must_check enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm);
 must_check enum err conf_live_add_revoked(struct conf_live *l, struct str realm, struct str user,
 					  int64_t before_s);
+/* A secret that is valid no more, by its mark. */
+must_check enum err conf_live_add_withdrawn(struct conf_live *l, struct str mark);
 /* ikm_base64 as in coturn's table; ERR_MALFORMED when it is no key. */
 must_check enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key,
 					struct str ikm_base64);

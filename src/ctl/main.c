@@ -21,7 +21,7 @@ static const struct {
 	  "--user USER [--ttl 120] [--uri URI]...\n\tprint iceServers with a time-limited credential" },
 	{ "user", ctl_user, "add NAME [--key] [--file FILE] | list | remove NAME\n\tthe accounts of the database" },
 	{ "secret", ctl_secret,
-	  "add [--generate] [--file FILE] | list | remove [--file FILE]\n\tthe secrets of time-limited credentials" },
+	  "add [--generate] [--file FILE] | list | remove [--end-sessions] [--file FILE]\n\tthe secrets of time-limited credentials" },
 	{ "quota", ctl_quota,
 	  "show USER | set USER max_allocations=N max_bps=BYTES max_bytes=BYTES period=P | remove USER\n\tlimits of one user" },
 	{ "usage", ctl_usage, "USER\n\twhat a user has relayed, by period" },
@@ -70,6 +70,7 @@ enum {
 	OPT_FROM,
 	OPT_KEY,
 	OPT_GENERATE,
+	OPT_END,
 	OPT_CONF, /* one of the server's, as it is */
 };
 
@@ -82,6 +83,7 @@ static const struct option options[] = {
 	{ "from", required_argument, NULL, OPT_FROM },
 	{ "key", no_argument, NULL, OPT_KEY },
 	{ "generate", no_argument, NULL, OPT_GENERATE },
+	{ "end-sessions", no_argument, NULL, OPT_END },
 	{ "help", no_argument, NULL, 'h' },
 	{ "realm", required_argument, NULL, OPT_CONF },
 	{ "userdb", required_argument, NULL, OPT_CONF },
@@ -161,6 +163,8 @@ static bool take(struct words *w, int opt, int index)
 		return c->key = true;
 	case OPT_GENERATE:
 		return c->generate = true;
+	case OPT_END:
+		return c->end_sessions = true;
 	case OPT_CONF:
 		take_conf(w, index, optarg);
 		return true;

@@ -42,8 +42,8 @@ struct store {
 	struct list waiting;			    /* of store_asked with a deadline */
 	size_t n_asked, n_events;
 	struct store_job *unanswered, **unanswered_end; /* their worker had no room */
-	uint64_t live_digest;
-	bool live_known, live_asked;
+	struct conf_live *live; /* as the workers have it; NULL: nothing was read yet */
+	bool live_asked;
 	unsigned long long n_unusable;
 	uint64_t hash_key[2];
 };

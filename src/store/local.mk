@@ -38,7 +38,9 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/store.c \
 	%D%/store.h \
 	%D%/usage.c \
-	%D%/usage.h
+	%D%/usage.h \
+	%D%/withdraw.c \
+	%D%/withdraw.h
 
 if STORE_PGSQL
 %C%_libstore_a_SOURCES += \

@@ -123,6 +123,7 @@ enum store_admin_what {
 	STORE_ADMIN_LIMIT,   /* realm, name: a user; value: "max_allocations=N max_bps=N max_bytes=N period=P" */
 	STORE_ADMIN_USAGE,   /* LIST only: realm, name: a user; rows: PERIOD, "rx_bytes=N tx_bytes=N …" */
 	STORE_ADMIN_REVOKED, /* realm, name: a user; value: seconds since 1970 */
+	STORE_ADMIN_WITHDRAWN, /* realm, name: the mark of a secret; value: seconds since 1970 */
 	STORE_ADMIN_SCHEMA,  /* INIT and CHECK: the tables, made or looked at */
 };
 

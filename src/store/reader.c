@@ -2,6 +2,7 @@
 
 #include "base/bug.h"
 #include "store/inside.h"
+#include "store/withdraw.h"
 
 struct reading {
 	struct store_asked asked;
@@ -13,13 +14,16 @@ static void on_live(struct store_asked *a, enum store_status status)
 	struct store *s = container_of(a, struct reading, asked)->s;
 	struct conf_live *live = a->op.live;
 
-	if (status != STORE_OK || (s->live_known && s->live_digest == live->digest))
+	if (status != STORE_OK || (s->live && s->live->digest == live->digest))
 		return;
-	s->live_known = true;
-	s->live_digest = live->digest;
 	log_info(s->lg, NULL, "store_live", "realms=%zu origins=%zu revoked=%u", live->n_realms, live->n_origins,
 		 live->revoked.n);
 	s->hooks.live(s->hooks.arg, live);
+	/* what could not be told is found again at the next reading */
+	if (!store_withdraw_find(s->live, live, s->hooks.withdrawn, s->hooks.arg))
+		return;
+	conf_live_drop(s->live);
+	s->live = conf_live_hold(live);
 }
 
 static void on_live_gone(struct store_asked *a)

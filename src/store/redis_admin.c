@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "store/withdraw.h"
+
 /*
  * taciturnctl's tables in coturn's keys, and ours. After a change the set of realms and the generation say so,
  * so that servers need no SCAN to see it at their next reading.
@@ -31,6 +33,7 @@ static const struct table tables[] = {
 	[STORE_ADMIN_ADMIN] = { T_HASH, false, true, false, "turn/admin_user/", "", "", oauth_fields, 1 },
 	[STORE_ADMIN_LIMIT] = { T_HASH, true, true, true, "taciturn:{", "}:quota:", "", limit_fields, 4 },
 	[STORE_ADMIN_USAGE] = { T_HASH, true, true, true, "taciturn:{", "}:usage:", "", usage_fields, 5 },
+	[STORE_ADMIN_WITHDRAWN] = { T_FIELD, true, false, true, "taciturn:{", "}:withdrawn", "", NULL, 0 },
 	[STORE_ADMIN_REVOKED] = { T_FIELD, true, false, true, "taciturn:{", "}:revoked", "", NULL, 0 },
 };
 
@@ -173,6 +176,13 @@ static void set(struct store_redis_job *j, const struct table *t)
 			store_redis_args_add(&a, row->name);
 		if (t->type != T_SET)
 			store_redis_args_add(&a, row->value);
+		store_redis_job_send(j, &a);
+	}
+	if (j->op->admin_what == STORE_ADMIN_WITHDRAWN) {
+		store_redis_args_init(&a);
+		store_redis_args_add(&a, STR_LIT("EXPIRE"));
+		add_key(&a, t, row->realm, row->name);
+		store_redis_args_u64(&a, STORE_WITHDRAW_KEEP_S);
 		store_redis_job_send(j, &a);
 	}
 	send_changed(j, t);

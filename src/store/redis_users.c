@@ -186,7 +186,7 @@ static bool names_add_key(struct store_redis_names *names, struct str key)
 
 /* --- LIVE ------------------------------------------------------------------------------------------ */
 
-enum { N_REALM_READS = 7 };
+enum { N_REALM_READS = 8 };
 
 /* Takes the backend's names along while it reads, so that two of them do not meet. */
 struct live {
@@ -219,23 +219,26 @@ static void live_fini(struct store_redis_job *j)
 
 static void send_realm(struct store_redis_job *j, struct str realm)
 {
-	static const char *const reads[N_REALM_READS - 1][2] = {
+	static const char *const own[] = { "revoked", "withdrawn" };
+	static const char *const reads[N_REALM_READS - 2][2] = {
 		{ "SMEMBERS", "secret" },	{ "SMEMBERS", "allowed-peer-ip" },
 		{ "SMEMBERS", "denied-peer-ip" }, { "GET", "max-bps" },
 		{ "GET", "total-quota" },	{ "GET", "user-quota" },
 	};
 	struct store_redis_args a;
 
-	for (size_t i = 0; i < N_REALM_READS - 1; i++) {
+	for (size_t i = 0; i < ARRAY_LEN(reads); i++) {
 		store_redis_args_init(&a);
 		store_redis_args_add(&a, str_of(reads[i][0]));
 		store_redis_args_coturn(&a, realm, reads[i][1]);
 		store_redis_job_send(j, &a);
 	}
-	store_redis_args_init(&a);
-	store_redis_args_add(&a, STR_LIT("HGETALL"));
-	store_redis_args_own(&a, realm, "revoked", (struct str){ NULL, 0 });
-	store_redis_job_send(j, &a);
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		store_redis_args_init(&a);
+		store_redis_args_add(&a, STR_LIT("HGETALL"));
+		store_redis_args_own(&a, realm, own[i], (struct str){ NULL, 0 });
+		store_redis_job_send(j, &a);
+	}
 }
 
 static void send_name(struct store_redis_job *j, const struct name *n)
@@ -333,11 +336,13 @@ static enum err take_realm(struct conf_live *live, struct str realm, unsigned wh
 			e = conf_live_add_secret(live, realm, s);
 		else if (which < 3)
 			e = conf_live_add_peer(live, realm, which == 1, s);
+		else if (which == 7)
+			e = conf_live_add_withdrawn(live, s);
 		else if (i + 1 < r->elements && store_redis_number(r->element[i + 1], &v))
 			e = conf_live_add_revoked(live, realm, s, v);
 		else
 			e = ERR_MALFORMED;
-		i += which == 6;
+		i += which >= 6; /* fields of a hash, each with its value */
 		if (e)
 			worst = e;
 	}
@@ -368,7 +373,7 @@ static void take(struct store_redis_job *j, unsigned index, const redisReply *r)
 	enum err e = OK;
 	unsigned n_realms = 0;
 
-	/* realms come first, sorted: seven replies each, then one for each of the rest */
+	/* realms come first, sorted: eight replies each, then one for each of the rest */
 	while (n_realms < names->n && names->v[n_realms].kind == NAME_REALM)
 		n_realms++;
 	if (index < n_realms * N_REALM_READS)

@@ -6,6 +6,7 @@
 
 #include "base/bug.h"
 #include "store/sql_schema.h"
+#include "store/withdraw.h"
 
 enum { WORD_LEN = 64, CELLS_TEXT = 256 };
 
@@ -32,6 +33,8 @@ static const struct {
 	[STORE_ADMIN_LIMIT] = { STORE_SQL_STMT_LIMITS, STORE_SQL_STMT_SET_LIMIT, STORE_SQL_STMT_DEL_LIMIT, true,
 				false },
 	[STORE_ADMIN_USAGE] = { STORE_SQL_STMT_USAGE, N_STORE_SQL_STMT, N_STORE_SQL_STMT, true, false },
+	[STORE_ADMIN_WITHDRAWN] = { STORE_SQL_STMT_WITHDRAWN, STORE_SQL_STMT_SET_WITHDRAWN,
+				    STORE_SQL_STMT_DEL_WITHDRAWN, true, false },
 	[STORE_ADMIN_REVOKED] = { STORE_SQL_STMT_REVOKED, STORE_SQL_STMT_SET_REVOKED, STORE_SQL_STMT_DEL_REVOKED,
 				  true, false },
 };
@@ -102,7 +105,8 @@ static bool value_is_good(struct store_sql_run *r)
 		store_sql_run_refuse(r, "the key of a user is 32 hex digits");
 		return false;
 	}
-	if (r->op->admin_what == STORE_ADMIN_OPTION || r->op->admin_what == STORE_ADMIN_REVOKED) {
+	if (r->op->admin_what == STORE_ADMIN_OPTION || r->op->admin_what == STORE_ADMIN_REVOKED ||
+	    r->op->admin_what == STORE_ADMIN_WITHDRAWN) {
 		if (v.len && v.len < sizeof text) {
 			memcpy(text, v.p, v.len);
 			text[v.len] = '\0';
@@ -144,6 +148,15 @@ static void set_oauth(struct store_sql_run *r, const char *p[6])
 	store_sql_run_call(r, STORE_SQL_STMT_SET + 6, p, 6);
 }
 
+/* Marks of long ago go on this occasion. */
+static void set_withdrawn(struct store_sql_run *r, const char *p[6])
+{
+	const char *oldest = store_sql_run_number(r, strtoll(p[2], NULL, 10) - STORE_WITHDRAW_KEEP_S);
+
+	store_sql_run_call(r, STORE_SQL_STMT_SET_WITHDRAWN, p, 3);
+	store_sql_run_call(r, STORE_SQL_STMT_WITHDRAWN_PURGE, &oldest, 1);
+}
+
 static void plan_set(struct store_sql_run *r, const char *p[6])
 {
 	enum store_admin_what what = r->op->admin_what;
@@ -158,6 +171,8 @@ static void plan_set(struct store_sql_run *r, const char *p[6])
 		return;
 	if (what == STORE_ADMIN_LIMIT)
 		set_limit(r, p);
+	else if (what == STORE_ADMIN_WITHDRAWN)
+		set_withdrawn(r, p);
 	else if (what == STORE_ADMIN_OAUTH)
 		set_oauth(r, p);
 	else if (what == STORE_ADMIN_ORIGIN)

@@ -13,6 +13,7 @@ static const struct {
 	{ STORE_SQL_STMT_DENIED, false },  { STORE_SQL_STMT_OPTIONS, true },
 	{ STORE_SQL_STMT_ORIGINS, true },  { STORE_SQL_STMT_OAUTH, true },
 	{ STORE_SQL_STMT_VERSION, true },  { STORE_SQL_STMT_REVOKED, true },
+	{ STORE_SQL_STMT_WITHDRAWN, true }, /* after the secrets: whose end is seen, its mark is */
 };
 
 static bool plan(struct store_sql_run *r, unsigned phase)
@@ -58,6 +59,8 @@ static enum err add(struct store_sql_run *r, enum store_sql_stmt stmt, const str
 		r->facts->has_ours = true;
 		r->facts->version = (int)store_sql_run_cell(cells[0], 0);
 		return OK;
+	case STORE_SQL_STMT_WITHDRAWN:
+		return conf_live_add_withdrawn(live, cells[1]);
 	default:
 		return conf_live_add_revoked(live, cells[0], cells[1], store_sql_run_cell(cells[2], 0));
 	}
@@ -67,7 +70,7 @@ static void row(struct store_sql_run *r, size_t call, const struct str *cells)
 {
 	static const char *const of[] = { "turn_secret",       "allowed_peer_ip",      "denied_peer_ip",
 					  "turn_realm_option", "turn_origin_to_realm", "oauth_key",
-					  "taciturn_schema",   "taciturn_revoked" };
+					  "taciturn_schema",   "taciturn_revoked",     "taciturn_withdrawn" };
 	enum err e = add(r, calls[call].stmt, cells);
 
 	if (e == ERR_MALFORMED) {

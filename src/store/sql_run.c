@@ -64,7 +64,7 @@ static bool needs_ours(const struct store_op *op)
 	return op->kind == STORE_USAGE || op->kind == STORE_RECORD ||
 	       (op->kind == STORE_ADMIN &&
 		(op->admin_what == STORE_ADMIN_LIMIT || op->admin_what == STORE_ADMIN_USAGE ||
-		 op->admin_what == STORE_ADMIN_REVOKED));
+		 op->admin_what == STORE_ADMIN_REVOKED || op->admin_what == STORE_ADMIN_WITHDRAWN));
 }
 
 bool store_sql_run_plan(struct store_sql_run *r)

@@ -121,6 +121,13 @@ static const struct store_sql_schema_table tables[] = {
 	  "\tbefore_s bigint NOT NULL,\n"
 	  "\tPRIMARY KEY (realm, name)\n)",
 	  true, false },
+	{ "taciturn_withdrawn",
+	  "CREATE TABLE IF NOT EXISTS taciturn_withdrawn (\n"
+	  "\trealm text NOT NULL,\n"
+	  "\tmark text NOT NULL,\n"
+	  "\twithdrawn_s bigint NOT NULL,\n"
+	  "\tPRIMARY KEY (realm, mark)\n)",
+	  true, false },
 };
 
 const struct store_sql_schema_table *store_sql_schema_tables(size_t *n)

@@ -65,6 +65,7 @@ static const struct {
 	[STORE_SQL_STMT_OAUTH] = { .text = "SELECT coalesce(realm, ''), kid, ikm_key, timestamp, lifetime, as_rs_alg "
 				   "FROM oauth_key" },
 	[STORE_SQL_STMT_REVOKED] = { .text = "SELECT realm, name, before_s FROM taciturn_revoked" },
+	[STORE_SQL_STMT_WITHDRAWN] = { .text = "SELECT realm, mark, withdrawn_s FROM taciturn_withdrawn" },
 	[STORE_SQL_STMT_USERS] = { .text = "SELECT coalesce(realm, ''), name, hmackey FROM turnusers_lt" },
 	[STORE_SQL_STMT_ADMINS] = { .text = "SELECT coalesce(realm, ''), name, password FROM admin_user" },
 	[STORE_SQL_STMT_LIMITS] = { .text = "SELECT realm, name, max_allocations, max_bps, max_bytes, period "
@@ -99,6 +100,9 @@ static const struct {
 	[STORE_SQL_STMT_SET_REVOKED] = { .text = "INSERT INTO taciturn_revoked (realm, name, before_s) VALUES "
 					 "($1, $2, $3) ON CONFLICT (realm, name) DO UPDATE "
 					 "SET before_s = excluded.before_s" },
+	[STORE_SQL_STMT_SET_WITHDRAWN] = { .text = "INSERT INTO taciturn_withdrawn (realm, mark, withdrawn_s) VALUES "
+					   "($1, $2, $3) ON CONFLICT (realm, mark) DO UPDATE "
+					   "SET withdrawn_s = excluded.withdrawn_s" },
 	[STORE_SQL_STMT_DEL + 0] = { .text = "DELETE FROM turnusers_lt WHERE realm = $1 AND name = $2 RETURNING 1" },
 	[STORE_SQL_STMT_DEL + 1] = { .text = "DELETE FROM turn_secret WHERE realm = $1 AND value = $2 RETURNING 1" },
 	[STORE_SQL_STMT_DEL + 2] = { .text = "DELETE FROM turn_realm_option WHERE realm = $1 AND opt = $2 RETURNING 1" },
@@ -110,6 +114,10 @@ static const struct {
 	[STORE_SQL_STMT_DEL_LIMIT] = { .text = "DELETE FROM taciturn_quota WHERE realm = $1 AND name = $2 RETURNING 1" },
 	[STORE_SQL_STMT_DEL_REVOKED] = { .text = "DELETE FROM taciturn_revoked WHERE realm = $1 AND name = $2 "
 					 "RETURNING 1" },
+	[STORE_SQL_STMT_DEL_WITHDRAWN] = { .text = "DELETE FROM taciturn_withdrawn WHERE realm = $1 AND mark = $2 "
+					   "RETURNING 1" },
+	[STORE_SQL_STMT_WITHDRAWN_PURGE] = { .text = "DELETE FROM taciturn_withdrawn "
+					     "WHERE withdrawn_s < CAST($1 AS bigint)" },
 };
 
 const char *store_sql_stmt_text(enum store_sql_stmt s, bool pgsql, bool legacy)

@@ -358,6 +358,7 @@ static void free_all(struct store *s)
 		store_job_free(j);
 	}
 	store_cache_free(s->cache);
+	conf_live_drop(s->live);
 	if (s->mbox && s->mbox_watch.fn)
 		net_loop_unwatch(&s->mbox_watch);
 	mbox_free(s->mbox);

@@ -61,6 +61,8 @@ struct store_hooks {
 	bool (*answer)(void *arg, struct store_job *job);
 	/* A new snapshot for all workers, which take references of their own. */
 	void (*live)(void *arg, struct conf_live *live);
+	/* The sessions that credentials of this secret opened are to end. False: there is no room for that now. */
+	bool (*withdrawn)(void *arg, struct str secret);
 	/* A user is over its bytes of the period; with byte-quota-enforce=end its sessions are to end. */
 	void (*over)(void *arg, struct str realm, struct str user);
 	void *arg;

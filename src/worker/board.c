@@ -126,7 +126,8 @@ static void obeyed(struct worker_board *b, struct order *o)
 	pthread_mutex_unlock(&b->lock);
 }
 
-static void take_live(struct worker_board *b, struct worker_reader *at, struct relay *r)
+/* True: there was another one. */
+static bool take_live(struct worker_board *b, struct worker_reader *at, struct relay *r)
 {
 	struct conf_live *live = NULL;
 
@@ -138,6 +139,7 @@ static void take_live(struct worker_board *b, struct worker_reader *at, struct r
 	pthread_mutex_unlock(&b->lock);
 	if (live)
 		relay_set_live(r, live);
+	return live;
 }
 
 void worker_board_read(struct worker_board *b, struct worker_reader *at, struct relay *r)
@@ -146,7 +148,12 @@ void worker_board_read(struct worker_board *b, struct worker_reader *at, struct 
 
 	if (atomic_load_explicit(&b->version, memory_order_relaxed) == at->version)
 		return;
-	take_live(b, at, r);
+	if (take_live(b, at, r)) {
+		/* it is in force from the end of this turn on: whoever the old one still lets in before that is
+		 * to be found by the orders that came with it, at the next reading */
+		at->version--;
+		return;
+	}
 	while ((o = next_order(b, at->seq))) {
 		at->seq = o->seq;
 		relay_session_expel(r, &o->which);

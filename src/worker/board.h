@@ -27,5 +27,6 @@ void worker_board_set_live(struct worker_board *b, struct conf_live *live);
 /* Sessions are to end, on whichever worker; text is copied. ERR_FULL, ERR_NOMEM. Any thread. */
 must_check enum err worker_board_expel(struct worker_board *b, const struct relay_expel *which);
 
-/* Does for this worker's relay what was posted since `at`. That worker's thread. */
+/* Does for this worker's relay what was posted since `at`; after a new snapshot the orders wait for the next
+ * reading. That worker's thread. */
 void worker_board_read(struct worker_board *b, struct worker_reader *at, struct relay *r);

@@ -82,6 +82,11 @@ static void on_live(void *arg, struct conf_live *live)
 	worker_board_set_live(b->board, live);
 }
 
+static bool on_withdrawn(void *arg, struct str secret)
+{
+	return !worker_bridge_withdraw(arg, secret);
+}
+
 static void on_over(void *arg, struct str realm, struct str user)
 {
 	const struct relay_expel who = { .why = TURN_END_QUOTA, .realm = realm, .user = user };
@@ -94,7 +99,7 @@ enum err worker_bridge_start(struct worker_bridge *b, struct log *log, conf_repo
 			     void *arg)
 {
 	const struct store_hooks hooks = {
-		.answer = on_answer, .live = on_live, .over = on_over, .arg = b
+		.answer = on_answer, .live = on_live, .withdrawn = on_withdrawn, .over = on_over, .arg = b
 	};
 	const struct relay_shared *sh = b->shared;
 

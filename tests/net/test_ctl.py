@@ -4,10 +4,11 @@ import os
 import re
 import subprocess
 
+import lab
 import stores
-from harness import check, equal, test
+from harness import check, equal, minted, test
 from server import REALM
-from turnclient import ALLOCATE, UDP
+from turnclient import ALLOCATE, REFRESH, UDP
 
 NOT_THERE = "another program's tool"
 
@@ -72,6 +73,59 @@ def postgresql(t):
 @test("SQLite: the same", timeout=90, not_coturn=NOT_THERE)
 def sqlite(t):
     story(t, stores.Sqlite(t))
+
+
+def rotation(t, store):
+    """Secrets come and go while two servers run; one goes with its sessions, one without."""
+    ctl(t, store, "db", "init")
+    for secret in ("north", "south", "west"):
+        ctl(t, store, "secret", "add", "--file", "-", text=secret)
+    servers = [t.server(user=None, **store.conf),
+               t.server(user=None, listening_ip=[lab.SRV_ALT, lab.SRV6_ALT], **store.conf)]
+
+    def session(secret, at):
+        name, password = minted(secret, user="u-" + secret)
+        c = t.client(user=name, password=password, server=(at, 3478))
+        return c, c.request(ALLOCATE, [UDP]).code
+
+    def await_code(secret, at, code):
+        t.until(lambda: session(secret, at)[1] == code, "code %d with %s" % (code, secret), timeout=20, pace=0.5)
+
+    places = (lab.SRV, lab.SRV_ALT)
+    for at in places:
+        await_code("north", at, 0)
+    running = {(secret, at): session(secret, at) for secret in ("north", "south", "west") for at in places}
+    equal({code for _, code in running.values()}, {0}, "codes at the beginning")
+    ctl(t, store, "secret", "add", "--file", "-", text="east")
+    for at in places:
+        await_code("east", at, 0)  # while the others are valid all the time
+        equal(session("south", at)[1], 0, "code with a secret that was there before")
+    ctl(t, store, "secret", "remove", "--end-sessions", "--file", "-", text="north")
+    ctl(t, store, "secret", "remove", "--file", "-", text="south")
+    for at, server in zip(places, servers):
+        server.wait_log("session_end .*user=u-north .*reason=withdrawn", 20)
+        await_code("north", at, 401)
+        await_code("south", at, 401)
+    for (secret, _), (c, _) in running.items():
+        equal(c.request(REFRESH).code, 401 if secret == "north" else 0, "code of a running session of %s" % secret)
+    check("no 'north'" in ctl(t, store, "secret", "remove", "--end-sessions", "--file", "-", text="north", status=1),
+          "what is not there is said")
+
+
+@test("Redis: secrets rotate without a gap, and one that is withdrawn with its sessions ends them everywhere", timeout=120,
+      not_coturn=NOT_THERE)
+def rotation_redis(t):
+    rotation(t, stores.Redis(t))
+
+
+@test("PostgreSQL: the same", timeout=150, not_coturn=NOT_THERE)
+def rotation_postgresql(t):
+    rotation(t, stores.Postgres(t))
+
+
+@test("SQLite: the same", timeout=120, not_coturn=NOT_THERE)
+def rotation_sqlite(t):
+    rotation(t, stores.Sqlite(t))
 
 
 @test("a credential needs no database: the secret comes from a file", not_coturn=NOT_THERE)

@@ -36,6 +36,14 @@ static void a_user_is_set_listed_and_deleted(void **state)
 	assert_int_equal(key_of(realm, STR_LIT("alice"), key), STORE_NONE);
 }
 
+static bool is_withdrawn(const struct conf_live *live, struct str mark)
+{
+	for (size_t i = 0; i < live->n_withdrawn; i++)
+		if (str_eq(live->withdrawn[i], mark))
+			return true;
+	return false;
+}
+
 static void what_is_set_is_in_the_next_snapshot(void **state)
 {
 	struct str realm = world_realm(), origin = world_realm(), kid = world_realm();
@@ -57,7 +65,9 @@ static void what_is_set_is_in_the_next_snapshot(void **state)
 				     STR_LIT("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=")), STORE_OK);
 	assert_int_equal(world_admin(STORE_ADMIN_SET, STORE_ADMIN_REVOKED, realm, STR_LIT("mallory"), STR_LIT("1700000000")),
 			 STORE_OK);
+	assert_int_equal(world_admin(STORE_ADMIN_SET, STORE_ADMIN_WITHDRAWN, realm, kid, STR_LIT("1999999999")), STORE_OK);
 	live = world_live(world.other);
+	assert_true(is_withdrawn(live, kid));
 	r = conf_live_find_realm(live, realm);
 	assert_non_null(r);
 	assert_int_equal(r->n_secrets, 2);
@@ -70,7 +80,9 @@ static void what_is_set_is_in_the_next_snapshot(void **state)
 	conf_live_drop(live);
 	assert_int_equal(world_admin(STORE_ADMIN_DEL, STORE_ADMIN_SECRET, realm, STR_LIT("north"), STR_LIT("")), STORE_OK);
 	assert_int_equal(world_admin(STORE_ADMIN_DEL, STORE_ADMIN_OAUTH, realm, kid, STR_LIT("")), STORE_OK);
+	assert_int_equal(world_admin(STORE_ADMIN_DEL, STORE_ADMIN_WITHDRAWN, realm, kid, STR_LIT("")), STORE_OK);
 	live = world_live(world.other);
+	assert_false(is_withdrawn(live, kid));
 	assert_int_equal(conf_live_find_realm(live, realm)->n_secrets, 1);
 	assert_true(str_eq(conf_live_find_realm(live, realm)->secrets[0], STR_LIT("south")));
 	assert_null(conf_live_find_oauth(live, kid));
@@ -88,6 +100,7 @@ static void every_list_shows_what_was_set(void **state)
 		{ STORE_ADMIN_ALLOWED, "192.0.2.1", "", "" },
 		{ STORE_ADMIN_DENIED, "192.0.2.2", "", "" },
 		{ STORE_ADMIN_REVOKED, "eve", "1700000001", "1700000001" },
+		{ STORE_ADMIN_WITHDRAWN, "0123abcd", "1999999999", "1999999999" },
 		{ STORE_ADMIN_LIMIT, "eve", "max_allocations=3 period=day", "max_allocations=3 period=day" },
 	};
 	struct str realm = world_realm();

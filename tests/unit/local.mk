@@ -58,6 +58,7 @@ unit_programs = \
 	%D%/store_batch \
 	%D%/store_cache \
 	%D%/store_delivery \
+	%D%/store_withdraw \
 	%D%/stun_address \
 	%D%/stun_chan \
 	%D%/stun_classic \
