@@ -198,7 +198,7 @@ static enum auth_verdict check_user(const struct auth_env *env, const struct stu
 	struct secrets secrets;
 	struct auth_rest rest;
 
-	if (!str_eq(req->realm, str_of(env->conf->realm)))
+	if (req->bad & STUN_BIT(REALM) || !str_eq(req->realm, str_of(env->conf->realm)))
 		return reject(who, AUTH_WHY_WRONG_REALM);
 	if (known && str_eq(known->username, req->username))
 		return check_known(env, req, known, who);
@@ -226,7 +226,7 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 			     const struct auth_given *given, struct auth_who *who)
 {
 	const uint64_t needed = STUN_BIT(REALM) | STUN_BIT(NONCE);
-	const uint64_t texts = needed | STUN_BIT(USERNAME) | STUN_BIT(USERHASH);
+	const uint64_t names = STUN_BIT(USERNAME) | STUN_BIT(USERHASH);
 	const uint64_t macs = STUN_BIT(MESSAGE_INTEGRITY) | STUN_BIT(MESSAGE_INTEGRITY_SHA256);
 	enum auth_nonce_state state;
 	enum auth_verdict v;
@@ -236,9 +236,8 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 		who->why = AUTH_WHY_NO_CREDENTIALS;
 		return AUTH_CHALLENGE;
 	}
-	if ((req->present & needed) != needed ||
-	    !(req->present & (STUN_BIT(USERNAME) | STUN_BIT(USERHASH))) ||
-	    req->bad & (texts | macs) || is_bid_down(req)) {
+	if ((req->present & needed) != needed || !(req->present & names) || req->bad & macs ||
+	    is_bid_down(req)) {
 		who->why = AUTH_WHY_INCOMPLETE;
 		return AUTH_BAD;
 	}
@@ -251,8 +250,9 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 	}
 	who->username = req->username;
 	/* The nonces offered here have no security features set, so that PASSWORD-ALGORITHM is not
-	 * looked at, and a USERHASH is nobody's. */
-	if (!stun_has(req, STUN_A_USERNAME))
+	 * looked at, and a USERHASH is nobody's. Neither is a name that is none: 400 is for those who give
+	 * none at all, "not valid" is 401. */
+	if (!req->username.len)
 		return reject(who, AUTH_WHY_UNKNOWN_USER);
 	v = check_user(env, req, known, given, who);
 	if (state == AUTH_NONCE_FRESH || (v != AUTH_ACCEPT && v != AUTH_WANT_KEY))

@@ -13,8 +13,8 @@
 enum auth_verdict {
 	AUTH_ACCEPT,
 	AUTH_CHALLENGE, /* 401: no credentials in the request */
-	AUTH_BAD,	/* 400: integrity that is malformed, or without user name, realm or nonce */
-	AUTH_REJECT,	/* 401: unknown or expired user, wrong password */
+	AUTH_BAD,	/* 400: integrity that is malformed, or comes without user name, realm or nonce */
+	AUTH_REJECT,	/* 401: unknown or expired user, one that is no name, wrong password */
 	AUTH_STALE,	/* 438: right credentials, but the nonce is old or not this client's */
 	AUTH_FAIL,	/* 500: the cryptographic library failed, or the database of users */
 	AUTH_WANT_KEY,	/* ask the database for the key of this user, and call again with its answer */
