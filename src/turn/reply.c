@@ -59,20 +59,32 @@ void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *
 	stun_begin(out, cls, tx->req->method, tx->req->txid);
 }
 
+/* RFC 8489 s.9.2.4: requests here are processed as though PASSWORD-ALGORITHM were MD5, so that answers carry
+ * MESSAGE-INTEGRITY even where the request had the SHA-256 one; the latter MUST be there, too, where the
+ * request named an algorithm, which was not offered. */
+static enum err add_integrity(struct turn_env *env, const struct turn_tx *tx, struct wr *out)
+{
+	const uint64_t choice = STUN_BIT(PASSWORD_ALGORITHM) | STUN_BIT(PASSWORD_ALGORITHMS);
+	const struct str key = { (const char *)tx->who.key, AUTH_KEY_LEN };
+	enum err e;
+
+	if (!tx->who.has_key)
+		return OK;
+	e = stun_add_integrity(out, env->auth.crypto, key);
+	if (!e && tx->req->present & choice)
+		e = stun_add_integrity256(out, env->auth.crypto, key);
+	return e;
+}
+
 enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	const struct conf *conf = env->auth.conf;
-	uint16_t method = tx->req->method;
 
-	/* RFC 8656 s.5: SHOULD be in Allocate and Refresh answers; off by default, see the option */
-	if (conf->software_attribute &&
-	    (method == STUN_ALLOCATE || method == STUN_REFRESH || method == STUN_BINDING))
+	/* RFC 8489 s.6.3.1.1: SHOULD be there; off by default, see the option, and in challenges never,
+	 * which may go to a forged address */
+	if (conf->software_attribute && tx->code != 401 && tx->code != 438)
 		stun_add(out, STUN_T_SOFTWARE, SOFTWARE_TEXT, sizeof SOFTWARE_TEXT - 1);
-	/* RFC 8489 s.9.2.4: requests here are processed as though PASSWORD-ALGORITHM were MD5, so
-	 * answers carry MESSAGE-INTEGRITY even where the request had the SHA-256 one */
-	if (tx->who.has_key &&
-	    stun_add_integrity(out, env->auth.crypto,
-			       (struct str){ (const char *)tx->who.key, AUTH_KEY_LEN }))
+	if (add_integrity(env, tx, out))
 		return TURN_DROP;
 	if (conf->fingerprint || stun_has(tx->req, STUN_A_FINGERPRINT))
 		stun_add_fingerprint(out);

@@ -3,6 +3,10 @@
 
 #include "turn/server.h"
 
+/* What of a request decides about the attributes of its answer, whatever that is. */
+#define TURN_REPLY_MIRRORED \
+	(STUN_BIT(FINGERPRINT) | STUN_BIT(PASSWORD_ALGORITHM) | STUN_BIT(PASSWORD_ALGORITHMS))
+
 /* Are answers to this client rationed while it has not authenticated? Not on a stream: its source cannot be
  * somebody else's, and it would wait for the answer in vain. */
 bool turn_reply_is_rationed(const struct turn_env *env, const struct turn_tx *tx);

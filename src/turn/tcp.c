@@ -132,7 +132,7 @@ enum turn_verdict turn_tcp_connect(struct turn_env *env, struct turn_tx *tx, str
 void turn_tcp_begin(struct turn_env *env, struct turn_tx *tx, struct turn_tcp *c)
 {
 	c->state = TURN_TCP_CONNECTING;
-	c->fingerprint = stun_has(tx->req, STUN_A_FINGERPRINT);
+	c->mirrored = tx->req->present & TURN_REPLY_MIRRORED;
 	memcpy(c->txid, tx->req->txid, sizeof c->txid);
 	enter(env, tx->session, c, &tx->req->peer);
 	wait_until(env, c, env->now + SEC(TURN_CONNECT_S));
@@ -145,7 +145,7 @@ static struct turn_tx remembered(const struct turn_tcp *c, struct stun_msg *req)
 	struct turn_tx tx = { .req = req, .tuple = s->tuple, .session = s, .accepted = true };
 
 	*req = (struct stun_msg){ .class = STUN_REQUEST, .method = STUN_CONNECT };
-	req->present = c->fingerprint ? STUN_BIT(FINGERPRINT) : 0;
+	req->present = c->mirrored;
 	memcpy(req->txid, c->txid, sizeof c->txid);
 	tx.who.has_key = s->has_key;
 	memcpy(tx.who.key, s->key, sizeof tx.who.key);

@@ -38,7 +38,7 @@ struct turn_tcp {
 	tick until;	  /* connecting, pending: no longer than this */
 	uint32_t id;
 	enum turn_tcp_state state;
-	bool fingerprint;	     /* the Connect request had one, so its answer has */
+	uint64_t mirrored;	     /* TURN_REPLY_MIRRORED of the Connect request, for its answer */
 	uint8_t txid[STUN_TXID_LEN]; /* of the Connect request */
 };
 

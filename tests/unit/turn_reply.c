@@ -117,7 +117,7 @@ static void test_fingerprint_on_demand(void **state)
 	}
 }
 
-/* s.5: SOFTWARE in Allocate and Refresh answers, where it is switched on. */
+/* RFC 8489 s.6.3.1.1: SOFTWARE in every answer but challenges, where it is switched on. */
 static void test_software_and_fingerprint(void **state)
 {
 	struct world *w = *state;
@@ -130,6 +130,9 @@ static void test_software_and_fingerprint(void **state)
 	assert_int_equal(world_refresh(w, &c, 600), 0);
 	assert_true(stun_has(&w->ans, STUN_A_SOFTWARE));
 	assert_int_equal(world_permit(w, &c, "198.51.100.9"), 0);
+	assert_true(stun_has(&w->ans, STUN_A_SOFTWARE));
+	world_begin(w, STUN_REQUEST, STUN_ALLOCATE);
+	assert_int_equal(world_ask_plain(w, &c), 401);
 	assert_false(stun_has(&w->ans, STUN_A_SOFTWARE));
 }
 
@@ -144,6 +147,24 @@ static void test_longest_answer(void **state)
 	assert_true(world_signed(w, &c));
 	assert_int_equal(w->ans.integrity256_off, 0);
 	assert_true(w->raw_len < 300);
+}
+
+/* … and MESSAGE-INTEGRITY-SHA256 beside it where the request names an algorithm. */
+static void test_algorithm_named(void **state)
+{
+	static const uint8_t md5[] = { 0, 1, 0, 0 };
+	static const uint16_t types[] = { STUN_T_PASSWORD_ALGORITHM, STUN_T_PASSWORD_ALGORITHMS };
+	struct world *w = *state;
+	struct world_client c = world_client("198.51.100.1:5000", "alice", "wonder");
+
+	assert_int_equal(world_allocate(w, &c), 0);
+	for (size_t i = 0; i < ARRAY_LEN(types); i++) {
+		world_begin(w, STUN_REQUEST, STUN_REFRESH);
+		stun_add(&w->req, types[i], md5, sizeof md5);
+		assert_int_equal(world_ask(w, &c), 0);
+		assert_true(world_signed(w, &c));
+		assert_true(w->ans.integrity256_off);
+	}
 }
 
 static void fill(struct world *w, const struct stun_msg *req, size_t room, enum turn_verdict expected)
@@ -183,6 +204,7 @@ int main(void)
 		T(test_fingerprint_on_demand),
 		TT(test_software_and_fingerprint, setup_trimmings),
 		TT(test_longest_answer, setup_trimmings),
+		T(test_algorithm_named),
 		T(test_no_room),
 	};
 

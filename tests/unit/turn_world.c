@@ -485,8 +485,10 @@ enum turn_route world_from_peer(struct world *w, const struct world_client *c, c
 bool world_signed(struct world *w, const struct world_client *c)
 {
 	uint8_t key[AUTH_KEY_LEN];
+	const struct str k = { (char *)key, sizeof key };
 
 	client_key(w, c, key);
-	return w->ans.integrity_off && stun_integrity_ok(w->env.auth.crypto, &w->ans,
-							 (struct str){ (char *)key, sizeof key });
+	if (w->ans.integrity256_off && !stun_integrity256_ok(w->env.auth.crypto, &w->ans, k))
+		return false;
+	return w->ans.integrity_off && stun_integrity_ok(w->env.auth.crypto, &w->ans, k);
 }

@@ -141,5 +141,5 @@ enum turn_route world_channel(struct world *w, const struct world_client *c, uin
 enum turn_route world_from_peer(struct world *w, const struct world_client *c, const char *from,
 				uint16_t *channel, struct addr *peer);
 
-/* Is the last answer signed with this client's key? */
+/* Is the last answer signed with this client's key? A MESSAGE-INTEGRITY-SHA256 must be right, too. */
 bool world_signed(struct world *w, const struct world_client *c);
