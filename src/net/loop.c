@@ -1,7 +1,9 @@
 #include "net/loop.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -9,8 +11,8 @@
 
 enum { MAX_SIGNALS = 8 };
 
-struct signal_watch {
-	struct event *ev;
+struct signal_handler {
+	int signo;
 	net_signal_fn *fn;
 	void *arg;
 };
@@ -23,8 +25,11 @@ struct net_loop {
 	struct net_watch timer;
 	net_fd_fn *timer_fn;
 	void *timer_arg;
-	struct signal_watch signals[MAX_SIGNALS];
-	size_t n_signals;
+	int signal_fd; /* -1: none */
+	struct net_watch signal;
+	sigset_t signals; /* that signal_fd reads */
+	struct signal_handler handlers[MAX_SIGNALS];
+	size_t n_handlers;
 };
 
 enum err net_loop_new(struct net_loop **out)
@@ -41,7 +46,8 @@ enum err net_loop_new(struct net_loop **out)
 	if (!l->base)
 		goto fail;
 	event_config_free(cfg);
-	l->timer_fd = -1;
+	l->timer_fd = l->signal_fd = -1;
+	sigemptyset(&l->signals);
 	*out = l;
 	return OK;
 
@@ -56,8 +62,10 @@ void net_loop_free(struct net_loop *l)
 {
 	if (!l)
 		return;
-	for (size_t i = 0; i < l->n_signals; i++)
-		event_free(l->signals[i].ev);
+	if (l->signal_fd >= 0) {
+		net_loop_unwatch(&l->signal);
+		close(l->signal_fd);
+	}
 	if (l->timer_fd >= 0) {
 		net_loop_unwatch(&l->timer);
 		close(l->timer_fd);
@@ -132,26 +140,39 @@ enum err net_loop_every(struct net_loop *l, unsigned ms, net_fd_fn *fn, void *ar
 	return net_loop_watch(l, &l->timer, l->timer_fd, on_timer, l);
 }
 
-static void on_signal(evutil_socket_t signo, short what, void *arg)
+static void on_signals(int fd, void *arg)
 {
-	struct signal_watch *s = arg;
+	struct net_loop *l = arg;
+	struct signalfd_siginfo info;
 
-	(void)what;
-	s->fn((int)signo, s->arg);
+	while (read(fd, &info, sizeof info) == sizeof info)
+		for (size_t i = 0; i < l->n_handlers; i++)
+			if (l->handlers[i].signo == (int)info.ssi_signo)
+				l->handlers[i].fn(l->handlers[i].signo, l->handlers[i].arg);
 }
 
+/* Read like any descriptor, rather than caught by a handler of libevent's: nothing runs where a signal
+ * happens to strike, and one that comes before the first turn waits for it. */
 enum err net_loop_signal(struct net_loop *l, int signo, net_signal_fn *fn, void *arg)
 {
-	struct signal_watch *s = &l->signals[l->n_signals];
+	int fd;
 
-	BUG_ON(l->n_signals == MAX_SIGNALS);
-	s->fn = fn;
-	s->arg = arg;
-	s->ev = evsignal_new(l->base, signo, on_signal, s);
-	if (!s->ev)
-		return ERR_NOMEM;
-	l->n_signals++;
-	return evsignal_add(s->ev, NULL) ? ERR_SYS : OK;
+	BUG_ON(l->n_handlers == MAX_SIGNALS);
+	sigaddset(&l->signals, signo);
+	fd = signalfd(l->signal_fd, &l->signals, SFD_NONBLOCK | SFD_CLOEXEC);
+	if (fd < 0)
+		return ERR_SYS;
+	if (l->signal_fd < 0) {
+		enum err e = net_loop_watch(l, &l->signal, fd, on_signals, l);
+
+		if (e) {
+			close(fd);
+			return e;
+		}
+		l->signal_fd = fd;
+	}
+	l->handlers[l->n_handlers++] = (struct signal_handler){ signo, fn, arg };
+	return pthread_sigmask(SIG_BLOCK, &l->signals, NULL) ? ERR_SYS : OK;
 }
 
 enum err net_loop_turn(struct net_loop *l)

@@ -42,7 +42,9 @@ void net_loop_again(struct net_watch *w);
 /* Calls fn every `ms` milliseconds. One per loop. */
 must_check enum err net_loop_every(struct net_loop *l, unsigned ms, net_fd_fn *fn, void *arg);
 
-/* Calls fn in the loop when the signal arrives. The main thread's loop only. */
+/* Calls fn in the loop when the signal arrives. It is blocked from now on in this thread and in those that
+ * it starts, and stays so after the loop is gone: threads that run already must block it themselves. One
+ * loop of a process only. */
 must_check enum err net_loop_signal(struct net_loop *l, int signo, net_signal_fn *fn,
 				    void *arg);
 
