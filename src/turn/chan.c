@@ -106,7 +106,7 @@ enum turn_verdict turn_chan_bind(struct turn_env *env, struct turn_tx *tx, struc
 		install(env, s, req, perm, fresh);
 		c = fresh;
 	}
-	c->expires = env->now + SEC(TURN_CHAN_S);
+	c->expires = env->now + SEC((tick)env->auth.conf->channel_lifetime);
 	wheel_arm(env->wheel, &c->timer, c->expires);
 	turn_reply_begin(tx, STUN_SUCCESS, out);
 	return turn_reply_finish(env, tx, out);

@@ -61,7 +61,7 @@ static void install(struct turn_env *env, struct turn_session *s, const struct a
 static void refresh(struct turn_env *env, struct turn_perm *p, bool own)
 {
 	p->own = own;
-	p->expires = env->now + SEC(TURN_PERM_S);
+	p->expires = env->now + SEC((tick)env->auth.conf->permission_lifetime);
 	wheel_arm(env->wheel, &p->timer, p->expires);
 }
 

@@ -17,8 +17,6 @@
 
 enum {
 	TURN_LIFETIME_S = 600, /* RFC 8656 s.6: default lifetime */
-	TURN_PERM_S = 300,     /* s.9: Permission Lifetime MUST be 300 seconds */
-	TURN_CHAN_S = 600,     /* s.12: a binding lasts for 10 minutes */
 	TURN_RESERVE_S = 60,   /* s.7.2: a reserved port is held at least 30 seconds */
 	TURN_MAX_PERMS = 1024, /* per session; bounds what one client can pin */
 	TURN_TOKEN_LEN = 8,    /* RESERVATION-TOKEN */

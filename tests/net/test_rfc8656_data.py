@@ -1,12 +1,16 @@
 """RFC 8656, sentence by sentence: what a server does with data: sections 9, 11 and 12, over UDP and over TCP,
 by the encoder of rawturn.py. That something is dropped shows by what comes next."""
+import select
 import socket
 import struct
+import time
 
 import lab
 from harness import test
-from rawturn import (A_DATA, A_FINGERPRINT, A_ICMP, A_PEER, A_USERNAME, BINDING, DATA, DF, REFRESH, SEND, Answer,
-                     additional, attr, channel_data, family, icmp_about, lifetime, message, peer, raw_icmp)
+from rawturn import (A_DATA, A_FINGERPRINT, A_ICMP, A_PEER, A_USERNAME, BINDING, CHANNEL_BIND, DATA, DF, REFRESH,
+                     SEND, Answer, additional, attr, channel_data, family, icmp_about, lifetime, message, peer,
+                     raw_icmp)
+from rawturn import channel as chan
 from test_rfc8656 import STANDIN, Cases, same, try_all
 
 SIZES = (0, 1, 2, 3, 4, 5, 63, 64, 1199, 1200, 4000)
@@ -478,3 +482,87 @@ def external(t):
             same(a.heard(), (b.relayed[leg], b"by channel"), "what a got")
     t.server(external_ip=["%s/%s" % (outer[4], lab.RELAY), "%s/%s" % (outer[6], lab.RELAY6)])
     try_all(t, hairpins)
+
+
+lifetimes, PERMISSION_S, CHANNEL_S = Cases(), 2, 6
+
+
+def gone(fn, text):
+    """What was there has ended, which no event announces."""
+    end = time.monotonic() + 4 * CHANNEL_S
+    while fn():
+        if time.monotonic() > end:
+            raise AssertionError("never: " + text)
+        select.select([], [], [], 0.1)
+
+
+def passes(c, p, relayed):
+    """Whether a datagram of the peer's comes to the client, and how it comes."""
+    p.sendto(b"still?", relayed)
+    settle(c)
+    c.exchange(message(BINDING))
+    return bool(c.inbox) and c.heard()[0]
+
+
+@lifetimes("9", "a permission expires by its time, is not refreshed by data, and comes back by CreatePermission")
+def _(w):
+    c, p, relayed = pair(w)
+    same(passes(c, p, relayed), name(p), "who is heard")
+    gone(lambda: [c.send(name(p), b"data refreshes nothing"), passes(c, p, relayed)][1], "the permission expires")
+    q = w.peer()
+    c.send(name(q), b"not permitted")
+    c.permit(lab.PEER)
+    c.send(name(q), b"permitted")
+    gets(q, b"permitted", relayed)
+    same(passes(c, p, relayed), name(p), "who is heard")
+
+
+@lifetimes("9", "a CreatePermission of another address refreshes nothing")
+def _(w):
+    c, p, relayed = pair(w)
+    gone(lambda: [c.permit(lab.PEER_B), passes(c, p, relayed)][1], "the permission expires")
+
+
+@lifetimes("9, 12", "a channel outlives its permission, and carries nothing then; ChannelBind refreshes both")
+def _(w):
+    c, p, relayed = pair(w, 0x4000)
+    gone(lambda: [c.say(0x4000, b"data refreshes nothing"), passes(c, p, relayed)][1], "the permission expires")
+    same(c.ask(CHANNEL_BIND, chan(0x4000), peer(lab.PEER, 9)).code, 400, "the code: it is bound still")
+    q = w.peer()
+    c.bind(0x4001, name(q))
+    c.say(0x4001, b"permitted")
+    gets(q, b"permitted", relayed)
+    same(passes(c, p, relayed), 0x4000, "the channel, for the address is permitted again,")
+
+
+@lifetimes("12", "a channel expires by its time; then number and address are free, and data comes as an indication",
+           over="UDP")
+def _(w):
+    c, p, relayed = pair(w, 0x4000)
+
+    def bound():
+        c.permit(lab.PEER)  # which is not to expire, and does not refresh the channel
+        return passes(c, p, relayed) == 0x4000
+    gone(bound, "the channel expires")
+    same(passes(c, p, relayed), name(p), "who is heard")
+    c.say(0x4000, b"not bound")
+    c.bind(0x4001, name(p))
+    c.bind(0x4000, (lab.PEER, 9))
+    same(passes(c, p, relayed), 0x4001, "the channel")
+
+
+@lifetimes("12", "rebinding the same channel resets its time", over="UDP")
+def _(w):
+    c, p, relayed = pair(w, 0x4000)
+    end = time.monotonic() + CHANNEL_S + 1
+    while time.monotonic() < end:
+        c.bind(0x4000, name(p))
+        same(passes(c, p, relayed), 0x4000, "the channel")
+        select.select([], [], [], 0.2)
+
+
+@test("RFC 8656 s.9, 12: permissions and channels expire, with their times made shorter", timeout=120,
+      not_coturn=STANDIN)
+def expiry(t):
+    t.server(permission_lifetime=PERMISSION_S, channel_lifetime=CHANNEL_S)
+    try_all(t, lifetimes)
