@@ -90,6 +90,17 @@ static unsigned choose_families(const struct turn_env *env, const struct stun_ms
 	return env->has_family[leg] ? 0 : 440;
 }
 
+/* RFC 8656 s.3.7: who translates from IPv4 to IPv6 and does not see the DF bit of what comes in MUST reject
+ * DONT-FRAGMENT; sockets do not tell it. Over streams nothing is translated (s.15). */
+static bool is_df_unserved(const struct turn_env *env, const struct turn_tx *tx)
+{
+	bool datagrams = tx->tuple.transport == TURN_UDP || tx->tuple.transport == TURN_DTLS;
+
+	return stun_has(tx->req, STUN_A_DONT_FRAGMENT) && datagrams &&
+	       tx->tuple.client.family == ADDR_V4 && tx->want.family[TURN_LEG_V6] &&
+	       env->has_family[TURN_LEG_V6];
+}
+
 enum turn_verdict turn_alloc_request(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	const struct stun_msg *req = tx->req;
@@ -112,6 +123,8 @@ enum turn_verdict turn_alloc_request(struct turn_env *env, struct turn_tx *tx, s
 		code = choose_families(env, req, &tx->want);
 	if (code)
 		return turn_reply_error(env, tx, code, out);
+	if (is_df_unserved(env, tx)) /* check 4 */
+		return turn_reply_unserved(env, tx, STUN_T_DONT_FRAGMENT, out);
 
 	tx->want.tcp = req->transport == TURN_PROTO_TCP;
 	tx->want.even = stun_has(req, STUN_A_EVEN_PORT);

@@ -171,14 +171,30 @@ static void add_unknown(const struct stun_msg *req, struct wr *out)
 	stun_add_unknown(out, types, n);
 }
 
-enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
+static bool begin_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	tx->code = 420;
 	if (rationed(env, tx))
-		return TURN_DROP;
+		return false;
 	count_error(env->cnt, 420);
 	turn_reply_begin(tx, STUN_ERROR, out);
 	stun_add_error(out, 420, phrase(tx, 420));
+	return true;
+}
+
+enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
+{
+	if (!begin_unknown(env, tx, out))
+		return TURN_DROP;
 	add_unknown(tx->req, out);
+	return turn_reply_finish(env, tx, out);
+}
+
+enum turn_verdict turn_reply_unserved(struct turn_env *env, struct turn_tx *tx, uint16_t type,
+				      struct wr *out)
+{
+	if (!begin_unknown(env, tx, out))
+		return TURN_DROP;
+	stun_add_unknown(out, &type, 1);
 	return turn_reply_finish(env, tx, out);
 }

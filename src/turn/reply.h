@@ -38,3 +38,7 @@ static inline bool turn_reply_is_unknown(const struct stun_msg *m)
 /* 420 with the attributes of the request that were not understood: all that fit, which are more than a
  * datagram of the usual size can bring. */
 enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out);
+
+/* 420 with an attribute that is known, but cannot be obeyed here: as if it were not understood. */
+enum turn_verdict turn_reply_unserved(struct turn_env *env, struct turn_tx *tx, uint16_t type,
+				      struct wr *out);

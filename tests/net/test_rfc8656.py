@@ -344,6 +344,16 @@ def _(w):
     same(c.ask(REFRESH).get(A_ERROR), b"\0\0\x04\x29Wrong Credentials", "ERROR-CODE")
 
 
+@allocations("3.7", "DONT-FRAGMENT for what is translated from IPv4 to IPv6, where DF is not seen: 420; not over TCP")
+def _(w):
+    for ip, wanted in ((lab.CLI, 0 if w.stream else 420), (lab.CLI6, 0)):
+        for attrs in ([family(2)], [additional(2)]):
+            answer = w.wire(ip).ask(ALLOCATE, UDP, DF, *attrs)
+            same((answer.code, answer.get(A_UNKNOWN)), (wanted, b"\0\x1a" if wanted else None), "code and names")
+    c = w.client(family(2))
+    same(c.ask(ALLOCATE, UDP, DF, family(2)).code, 437, "the code in an allocation")
+
+
 @allocations("7.2(4)", "420 names what is not understood")
 def _(w):
     answer = w.wire().ask(ALLOCATE, UDP, attr(0x0010, bytes(4)), attr(0x7ABC), DF)

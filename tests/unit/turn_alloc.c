@@ -72,6 +72,11 @@ static const struct row allocates[] = {
 	/* check 4: supported here */
 	{ { TRANSPORT, { STUN_T_DONT_FRAGMENT, 0, -1 } }, 0, 0, 440 },
 	{ { TRANSPORT, { STUN_T_DONT_FRAGMENT, 0, 4 } }, 400, 400, 400 },
+	/* … but not where it would be translated from IPv4 to IPv6 (s.3.7) */
+	{ { TRANSPORT, { STUN_T_DONT_FRAGMENT, 0, -1 }, { STUN_T_REQUESTED_ADDRESS_FAMILY, V6, 0 } },
+	  420, 440, 420 },
+	{ { TRANSPORT, { STUN_T_DONT_FRAGMENT, 0, -1 }, { STUN_T_ADDITIONAL_ADDRESS_FAMILY, V6, 0 } },
+	  420, 0, 420 },
 	/* check 5 */
 	{ { TRANSPORT, { STUN_T_RESERVATION_TOKEN, 1, 8 } }, 508, 508, 508 },
 	{ { TRANSPORT, { STUN_T_RESERVATION_TOKEN, 1, 8 }, { STUN_T_EVEN_PORT, 0, 1 } }, 400, 400, 400 },
