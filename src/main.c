@@ -226,6 +226,11 @@ static size_t http_ports(void *arg, struct admin_ports *out, size_t max)
 	return n;
 }
 
+static void http_users(void *arg, void (*fn)(void *to, const struct relay_peruser_row *row), void *to)
+{
+	relay_perusers_walk(((struct app *)arg)->shared->perusers, fn, to);
+}
+
 static time_t http_cert_expires(void *arg)
 {
 	const struct app *a = arg;
@@ -286,6 +291,7 @@ static enum err app_http_start(struct app *a)
 		.counters = http_counters,
 		.send = http_send,
 		.ports = http_ports,
+		.users = http_users,
 		.cert_expires = http_cert_expires,
 		.drain = http_drain,
 		.draining = http_draining,

@@ -10,23 +10,13 @@ static void series(FILE *f, const char *name, const char *help, uint64_t v)
 		(unsigned long long)v);
 }
 
-/* A realm is the operator's text. */
-static void label(FILE *f, const char *text)
-{
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			fputc('\\', f);
-		fputc(*text, f);
-	}
-}
-
 static void traffic(FILE *f, const char *realm, const char *name, const char *what, uint64_t v)
 {
 	char total[64], help[96];
 
 	fprintf(f, "# HELP turn_traffic_%s %s\n# TYPE turn_traffic_%s counter\nturn_traffic_%s{realm=\"",
 		name, what, name, name);
-	label(f, realm);
+	admin_metrics_label(f, str_of(realm));
 	fprintf(f, "\"} %llu\n", (unsigned long long)v);
 	snprintf(total, sizeof total, "turn_total_traffic_%s", name);
 	snprintf(help, sizeof help, "%s, of all realms", what);

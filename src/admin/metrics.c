@@ -1,6 +1,7 @@
 #include "admin/metrics.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bug.h"
 
@@ -21,6 +22,8 @@ static const struct {
 #undef METRIC
 };
 
+static const char *const ways[] = { "up", "down" };
+
 static void head(FILE *f, enum metric m)
 {
 	fprintf(f, "# HELP %s %s\n# TYPE %s %s\n", metrics[m].name, metrics[m].help,
@@ -31,6 +34,24 @@ static void number(FILE *f, enum metric m, uint64_t v)
 {
 	head(f, m);
 	fprintf(f, "%s %llu\n", metrics[m].name, (unsigned long long)v);
+}
+
+/* A label's value, of text that others chose: what is no UTF-8 becomes U+FFFD. */
+void admin_metrics_label(FILE *f, struct str text)
+{
+	json_t *safe = admin_reply_string(text.p, text.len);
+	const char *p = json_string_value(safe);
+
+	for (; p && *p; p++) {
+		if (*p == '\n') {
+			fputs("\\n", f);
+			continue;
+		}
+		if (*p == '"' || *p == '\\')
+			fputc('\\', f);
+		fputc(*p, f);
+	}
+	json_decref(safe);
 }
 
 /* --- counters.def, a series each --- */
@@ -49,20 +70,189 @@ static void write_table(FILE *f, const struct counters *c)
 
 /* --- with labels --- */
 
-static void write_relayed(FILE *f, enum metric m, const struct counters *c, bool bytes)
+static void write_relayed(FILE *f, enum metric m, const struct admin *a, const struct counters *c, bool bytes)
 {
-	static const char *const families[] = { "ipv4", "ipv6" }, *const ways[] = { "up", "down" };
+	static const char *const families[] = { "ipv4", "ipv6" };
 
 	head(f, m);
 	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 4; i++) {
 		const struct counter_traffic *t = &c->relayed[i / 4][i / 2 % 2][i % 2];
 
-		fprintf(f, "%s{transport=\"%s\",family=\"%s\",direction=\"%s\"} %llu\n",
-			metrics[m].name, turn_transport_text((enum turn_transport)(i / 4)),
-			families[i / 2 % 2], ways[i % 2],
-			(unsigned long long)(bytes ? counter_get(t, bytes)
-						   : counter_get(t, packets)));
+		fprintf(f, "%s{transport=\"%s\",family=\"%s\",direction=\"%s\",realm=\"", metrics[m].name,
+			turn_transport_text((enum turn_transport)(i / 4)), families[i / 2 % 2], ways[i % 2]);
+		admin_metrics_label(f, str_of(a->host.conf->realm));
+		fprintf(f, "\"} %llu\n",
+			(unsigned long long)(bytes ? counter_get(t, bytes) : counter_get(t, packets)));
 	}
+}
+
+static void write_path(FILE *f, const struct counters *c)
+{
+	uint64_t all = 0, in_kernel = counter_get(c, in_kernel);
+
+	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 4; i++)
+		all += counter_get(&c->relayed[i / 4][i / 2 % 2][i % 2], packets);
+	head(f, METRIC_taciturn_path_packets_total);
+	fprintf(f, "taciturn_path_packets_total{path=\"user\"} %llu\n"
+		   "taciturn_path_packets_total{path=\"kernel\"} %llu\n",
+		(unsigned long long)(all > in_kernel ? all - in_kernel : 0), (unsigned long long)in_kernel);
+}
+
+static void write_auth(FILE *f, const struct counters *c)
+{
+	_Static_assert((int)N_AUTH_WHY <= (int)COUNTER_WHYS, "each has a counter");
+	static const char *const results[N_AUTH_WHY] = {
+		[AUTH_WHY_NONE] = "ok",
+		[AUTH_WHY_NO_CREDENTIALS] = "challenge",
+		[AUTH_WHY_INCOMPLETE] = "bad",
+		[AUTH_WHY_STALE_NONCE] = "stale",
+		[AUTH_WHY_FOREIGN_NONCE] = "stale",
+	};
+
+	head(f, METRIC_taciturn_auth_results_total);
+	for (unsigned i = 0; i < N_AUTH_WHY; i++)
+		fprintf(f, "taciturn_auth_results_total{result=\"%s\",reason=\"%s\"} %llu\n",
+			results[i] ? results[i] : "reject", auth_why_text((enum auth_why)i),
+			(unsigned long long)counter_get(c, judged[i]));
+	fprintf(f, "taciturn_auth_results_total{result=\"error\",reason=\"unavailable\"} %llu\n",
+		(unsigned long long)counter_get(c, auth_error));
+}
+
+static void write_refusals(FILE *f, const struct counters *c)
+{
+	head(f, METRIC_taciturn_allocations_refused_total);
+	for (unsigned i = 0; i < N_RELAY_REFUSAL; i++)
+		fprintf(f, "taciturn_allocations_refused_total{reason=\"%s\"} %llu\n",
+			relay_refusal_text((enum relay_refusal)i), (unsigned long long)counter_get(c, refused[i]));
+}
+
+static void write_handshakes(FILE *f, const struct counters *c)
+{
+	const struct {
+		const char *transport, *version, *result;
+		uint64_t n;
+	} rows[] = {
+		{ "tls", "TLSv1.2", "ok", counter_get(c, tls12_ok) },
+		{ "tls", "TLSv1.3", "ok", counter_get(c, tls13_ok) },
+		{ "tls", "none", "failed", counter_get(c, tls_failed) },
+		{ "dtls", "DTLSv1.2", "ok", counter_get(c, dtls_ok) },
+		{ "dtls", "none", "failed", counter_get(c, dtls_failed) },
+	};
+
+	head(f, METRIC_taciturn_handshakes_total);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		fprintf(f, "taciturn_handshakes_total{transport=\"%s\",version=\"%s\",result=\"%s\"} %llu\n",
+			rows[i].transport, rows[i].version, rows[i].result, (unsigned long long)rows[i].n);
+}
+
+/* --- histograms --- */
+
+static const struct {
+	enum metric metric; /* those of one are neighbours */
+	const char *label;  /* with a comma behind it */
+} histograms[N_HISTOGRAMS] = {
+	[HISTOGRAM_setup] = { METRIC_taciturn_setup_seconds, "" },
+	[HISTOGRAM_delay_up] = { METRIC_taciturn_relay_delay_seconds, "direction=\"up\"," },
+	[HISTOGRAM_delay_down] = { METRIC_taciturn_relay_delay_seconds, "direction=\"down\"," },
+	[HISTOGRAM_loss_client] = { METRIC_taciturn_leg_loss_ratio, "leg=\"client\"," },
+	[HISTOGRAM_loss_peer] = { METRIC_taciturn_leg_loss_ratio, "leg=\"peer\"," },
+	[HISTOGRAM_jitter_client] = { METRIC_taciturn_leg_jitter_seconds, "leg=\"client\"," },
+	[HISTOGRAM_jitter_peer] = { METRIC_taciturn_leg_jitter_seconds, "leg=\"peer\"," },
+	[HISTOGRAM_rtt_client] = { METRIC_taciturn_leg_rtt_seconds, "leg=\"client\"," },
+	[HISTOGRAM_rtt_peer] = { METRIC_taciturn_leg_rtt_seconds, "leg=\"peer\"," },
+};
+
+static void write_histogram(FILE *f, enum histogram_id id, const struct histogram *h)
+{
+	const char *name = metrics[histograms[id].metric].name, *label = histograms[id].label;
+	const uint64_t *bounds = histogram_bounds(id);
+	double unit = (double)histogram_unit(id);
+	int n = (int)strlen(label) - 1; /* without the comma */
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < HISTOGRAM_BOUNDS; i++) {
+		sum += counter_get(h, bucket[i]);
+		fprintf(f, "%s_bucket{%sle=\"%g\"} %llu\n", name, label, (double)bounds[i] / unit,
+			(unsigned long long)sum);
+	}
+	sum += counter_get(h, bucket[HISTOGRAM_BOUNDS]);
+	fprintf(f, "%s_bucket{%sle=\"+Inf\"} %llu\n", name, label, (unsigned long long)sum);
+	fprintf(f, "%s_sum%s%.*s%s %.6f\n", name, n > 0 ? "{" : "", n > 0 ? n : 0, label, n > 0 ? "}" : "",
+		(double)counter_get(h, sum) / unit);
+	fprintf(f, "%s_count%s%.*s%s %llu\n", name, n > 0 ? "{" : "", n > 0 ? n : 0, label, n > 0 ? "}" : "",
+		(unsigned long long)sum);
+}
+
+static void write_histograms(FILE *f, const struct counters *c)
+{
+	for (unsigned i = 0; i < N_HISTOGRAMS; i++) {
+		if (i == 0 || histograms[i].metric != histograms[i - 1].metric)
+			head(f, histograms[i].metric);
+		write_histogram(f, (enum histogram_id)i, &c->histograms[i]);
+	}
+}
+
+/* --- users --- */
+
+/* Where the three series of users go, until all are known: each has to stand by itself. */
+struct user_series {
+	const char *realm;
+	FILE *packets, *bytes, *sessions;
+};
+
+static void user_labels(FILE *f, enum metric m, const struct user_series *s, struct str user)
+{
+	fprintf(f, "%s{user=\"", metrics[m].name);
+	admin_metrics_label(f, user);
+	fputs("\",realm=\"", f);
+	admin_metrics_label(f, str_of(s->realm));
+}
+
+static void user_traffic(FILE *f, enum metric m, const struct user_series *s, struct str user,
+			 const uint64_t v[2])
+{
+	for (int i = 0; i < 2; i++) {
+		user_labels(f, m, s, user);
+		fprintf(f, "\",direction=\"%s\"} %llu\n", ways[i], (unsigned long long)v[i]);
+	}
+}
+
+static void on_user(void *arg, const struct relay_peruser_row *row)
+{
+	const struct user_series *s = arg;
+
+	user_traffic(s->packets, METRIC_taciturn_user_relayed_packets_total, s, row->user,
+		     (uint64_t[]){ row->up.packets, row->down.packets });
+	user_traffic(s->bytes, METRIC_taciturn_user_relayed_bytes_total, s, row->user,
+		     (uint64_t[]){ row->up.bytes, row->down.bytes });
+	user_labels(s->sessions, METRIC_taciturn_user_sessions, s, row->user);
+	fprintf(s->sessions, "\"} %llu\n", (unsigned long long)row->sessions);
+}
+
+static void write_users(FILE *f, const struct admin *a)
+{
+	struct user_series s = { a->host.conf->realm, f, NULL, NULL };
+	char *bytes = NULL, *sessions = NULL;
+	size_t n_bytes = 0, n_sessions = 0;
+
+	if (!a->host.conf->metrics_user_labels)
+		return;
+	s.bytes = open_memstream(&bytes, &n_bytes);
+	s.sessions = open_memstream(&sessions, &n_sessions);
+	if (s.bytes && s.sessions) {
+		head(s.packets, METRIC_taciturn_user_relayed_packets_total);
+		head(s.bytes, METRIC_taciturn_user_relayed_bytes_total);
+		head(s.sessions, METRIC_taciturn_user_sessions);
+		a->host.users(a->host.arg, on_user, &s);
+	}
+	if (s.bytes)
+		fclose(s.bytes);
+	if (s.sessions)
+		fclose(s.sessions);
+	fwrite(bytes ? bytes : "", 1, n_bytes, f);
+	fwrite(sessions ? sessions : "", 1, n_sessions, f);
+	free(bytes);
+	free(sessions);
 }
 
 static void write_answers(FILE *f, const struct counters *c)
@@ -200,9 +390,15 @@ static void write_process(FILE *f, const struct admin *a)
 void admin_metrics_write(FILE *f, const struct admin *a, const struct counters *sum)
 {
 	write_table(f, sum);
-	write_relayed(f, METRIC_taciturn_relayed_packets_total, sum, false);
-	write_relayed(f, METRIC_taciturn_relayed_bytes_total, sum, true);
+	write_relayed(f, METRIC_taciturn_relayed_packets_total, a, sum, false);
+	write_relayed(f, METRIC_taciturn_relayed_bytes_total, a, sum, true);
+	write_path(f, sum);
+	write_users(f, a);
+	write_histograms(f, sum);
 	write_answers(f, sum);
+	write_auth(f, sum);
+	write_refusals(f, sum);
+	write_handshakes(f, sum);
 	write_sessions(f, sum);
 	number(f, METRIC_taciturn_connections, admin_figures_streams(sum));
 	write_ports(f, a);

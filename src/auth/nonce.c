@@ -15,6 +15,7 @@ enum {
 	BODY_LEN = AUTH_NONCE_LEN - AUTH_NONCE_COOKIE_LEN,
 	DAY_S = 86400,
 	REALM_MAX = 763, /* RFC 8489 s.14.9 */
+	AGE_MAX_S = 30, /* half of what 16 bits of milliseconds tell apart */
 	SKEW_S = 60,	 /* clocks of a cluster may differ by this much */
 };
 
@@ -102,6 +103,31 @@ enum err auth_nonce_make(struct auth_nonce *n, struct crypto *c, struct str real
 	memcpy(out, COOKIE, AUTH_NONCE_COOKIE_LEN);
 	memcpy(out + AUTH_NONCE_COOKIE_LEN, text, BODY_LEN); /* without the "==" at its end */
 	return OK;
+}
+
+uint32_t auth_nonce_salt(uint32_t chance, tick now)
+{
+	return (chance & ~(uint32_t)UINT16_MAX) | (uint16_t)now;
+}
+
+int64_t auth_nonce_age_ms(struct str nonce, int64_t wall_s, tick now)
+{
+	uint8_t raw[RAW_LEN];
+	size_t len = 0;
+
+	if (nonce.len != AUTH_NONCE_LEN)
+		return -1;
+	struct str body = { nonce.p + AUTH_NONCE_COOKIE_LEN, BODY_LEN };
+	if (crypto_b64_decode(body, raw, sizeof raw, &len) || len != sizeof raw)
+		return -1;
+	struct rd r = rd_init(raw, sizeof raw);
+	int64_t age_s = (int64_t)(uint32_t)wall_s - (int64_t)rd_u32(&r);
+	int64_t ms = (uint16_t)((uint16_t)now - (uint16_t)rd_u32(&r));
+
+	/* both clocks have to agree, but for the second that is cut off */
+	if (age_s < 0 || age_s > AGE_MAX_S || ms / 1000 > age_s + 1 || ms / 1000 + 1 < age_s)
+		return -1;
+	return ms;
 }
 
 bool auth_nonce_offers_algorithms(struct str nonce)

@@ -16,6 +16,7 @@
 #include "base/addr.h"
 #include "base/crypto.h"
 #include "base/str.h"
+#include "base/tick.h"
 
 enum {
 	AUTH_NONCE_COOKIE_LEN = 13,
@@ -47,6 +48,13 @@ void auth_nonce_fini(struct auth_nonce *n);
 must_check enum err auth_nonce_make(struct auth_nonce *n, struct crypto *c, struct str realm,
 				    const struct addr *client, int64_t wall_s, uint32_t salt,
 				    char out[AUTH_NONCE_LEN]);
+
+/* A salt that also tells the time in milliseconds, as far as its lower half does. */
+uint32_t auth_nonce_salt(uint32_t chance, tick now);
+
+/* How long ago a nonce of ours was made with such a salt, in milliseconds; it is not judged. -1: not within
+ * half a minute, or by another server of the cluster, whose milliseconds are its own. */
+int64_t auth_nonce_age_ms(struct str nonce, int64_t wall_s, tick now);
 
 /* Does its cookie say that PASSWORD-ALGORITHMS came with it (RFC 8489 s.18.1, bit 0)? None of ours does. */
 bool auth_nonce_offers_algorithms(struct str nonce);

@@ -7,11 +7,15 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/histogram.h"
+
 enum {
 	COUNTER_TRANSPORTS = 4, /* of clients: enum turn_transport */
 	COUNTER_METHODS = 16,	/* STUN's, as on the wire */
 	COUNTER_CODES = 32,	/* 0: success; then the rows of stun/error.def, from 1 */
 	COUNTER_ENDS = 16,	/* enum turn_end */
+	COUNTER_WHYS = 16,	/* enum auth_why */
+	COUNTER_REFUSALS = 16,	/* relay/refusal.h */
 };
 
 /* What was relayed for one kind of client in one direction. */
@@ -28,6 +32,10 @@ struct counters {
 	_Atomic uint64_t opened[COUNTER_TRANSPORTS], closed[COUNTER_TRANSPORTS]; /* sessions */
 	_Atomic uint64_t ended[COUNTER_ENDS];
 	_Atomic uint64_t answers[COUNTER_METHODS][COUNTER_CODES];
+	_Atomic uint64_t judged[COUNTER_WHYS]; /* requests, by what auth_check() found */
+	_Atomic uint64_t refused[COUNTER_REFUSALS]; /* allocations */
+	struct histogram histograms[N_HISTOGRAMS];
+	_Atomic uint64_t in_kernel; /* of `relayed`, packets that never came up to this program */
 	_Atomic uint64_t conn_entered, conn_left; /* connections, those from other workers too */
 	_Atomic uint64_t lag_ms; /* no sum, but how late the worker's last tick was */
 };

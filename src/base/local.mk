@@ -10,6 +10,9 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/crypto.h \
 	%D%/err.c \
 	%D%/err.h \
+	%D%/histogram.c \
+	%D%/histogram.def \
+	%D%/histogram.h \
 	%D%/hmap.c \
 	%D%/hmap.h \
 	%D%/list.h \

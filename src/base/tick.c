@@ -18,6 +18,14 @@ int64_t tick_wall_s(void)
 	return t.tv_sec;
 }
 
+uint64_t tick_wall_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+}
+
 int64_t tick_wall_ms(void)
 {
 	struct timespec t;

@@ -15,6 +15,9 @@ tick tick_now(void);
 /* Milliseconds since 1970, for records. Any thread. */
 int64_t tick_wall_ms(void);
 
+/* Nanoseconds since 1970, to compare with what the kernel says. Any thread. */
+uint64_t tick_wall_ns(void);
+
 /* Seconds since 1970, for credentials and nonces. Any thread. */
 int64_t tick_wall_s(void);
 

@@ -1,6 +1,7 @@
 #include "net/sock.h"
 
 #include <errno.h>
+#include <linux/sock_diag.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
@@ -62,6 +63,8 @@ static bool set_options(int fd, const struct addr *at, const struct net_sock_opt
 		like(fd, SOL_SOCKET, SO_BROADCAST, 1);
 	if (o->gro)
 		like(fd, SOL_UDP, UDP_GRO, 1);
+	if (relay) /* the kernel says nothing until its queue has overflowed */
+		like(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
 	if (v6) {
 		ok = need(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1) &&
 		     need(fd, IPPROTO_IPV6, IPV6_RECVTCLASS, 1);
@@ -207,6 +210,19 @@ void net_sock_dont_fragment(int fd, bool v6, bool on)
 	}
 	/* PROBE sets DF and ignores what is known of the path, so that the client learns it itself */
 	like(fd, IPPROTO_IP, IP_MTU_DISCOVER, on ? IP_PMTUDISC_PROBE : FRAGMENT);
+}
+
+uint32_t net_sock_overflow(int fd)
+{
+	uint32_t info[SK_MEMINFO_VARS] = { 0 };
+	socklen_t len = sizeof info;
+
+	return getsockopt(fd, SOL_SOCKET, SO_MEMINFO, info, &len) ? 0 : info[SK_MEMINFO_DROPS];
+}
+
+void net_sock_stamp(int fd, bool on)
+{
+	like(fd, SOL_SOCKET, SO_TIMESTAMPNS, on);
 }
 
 void net_sock_close(int *fd)

@@ -51,5 +51,12 @@ uint8_t net_sock_dscp(int fd, bool v6);
  * cut into fragments here. */
 void net_sock_dont_fragment(int fd, bool v6, bool on);
 
+/* Datagrams that its queue had no room for, modulo 2^32. */
+uint32_t net_sock_overflow(int fd);
+
+/* Have the kernel say of what arrives from now on when it came (struct net_rx), or no more. It costs a clock
+ * read for each datagram of this host, so only for a moment. */
+void net_sock_stamp(int fd, bool on);
+
 /* Closes, if it is one; *fd becomes -1. */
 void net_sock_close(int *fd);

@@ -31,6 +31,8 @@ struct net_rx {
 	struct addr from;
 	struct addr to; /* the address that was reached; family ADDR_NONE: the socket's own */
 	uint8_t tos;	/* DSCP and ECN */
+	uint32_t overflow; /* net_sock_overflow() as it came, once there was any and it is told */
+	uint64_t stamp_ns; /* when it came, since 1970; 0: not told, see net_sock_stamp() */
 	bool truncated; /* did not fit: to be dropped */
 };
 

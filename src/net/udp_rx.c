@@ -17,7 +17,7 @@
 #endif
 
 enum {
-	CTL_LEN = 128, /* room for TOS, UDP_GRO and a PKTINFO */
+	CTL_LEN = 192, /* room for TOS, UDP_GRO, a PKTINFO, SO_RXQ_OVFL and a time */
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_FRAG_NEEDED = 4,
 	ICMP4_TIME_EXCEEDED = 11,
@@ -89,6 +89,19 @@ static void read_pktinfo(struct net_rx *rx, const struct cmsghdr *c)
 	}
 }
 
+/* What is seldom there. */
+static void read_socket(struct net_rx *rx, const struct cmsghdr *c)
+{
+	struct timespec t;
+
+	if (c->cmsg_type == SO_RXQ_OVFL) {
+		memcpy(&rx->overflow, CMSG_DATA(c), sizeof rx->overflow);
+	} else if (c->cmsg_type == SO_TIMESTAMPNS) {
+		memcpy(&t, CMSG_DATA(c), sizeof t);
+		rx->stamp_ns = (uint64_t)t.tv_sec * 1000000000 + (uint64_t)t.tv_nsec;
+	}
+}
+
 static void read_control(struct net_rx *rx, struct msghdr *m)
 {
 	int v;
@@ -106,6 +119,8 @@ static void read_control(struct net_rx *rx, struct msghdr *m)
 		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) ||
 			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)) {
 			read_pktinfo(rx, c);
+		} else if (c->cmsg_level == SOL_SOCKET) {
+			read_socket(rx, c);
 		}
 	}
 }
@@ -124,6 +139,8 @@ static void take(struct net_rx *rx, struct msghdr *m, size_t len)
 	rx->from = addr_from_sa(m->msg_name);
 	rx->to = (struct addr){ 0 };
 	rx->tos = 0;
+	rx->overflow = 0;
+	rx->stamp_ns = 0;
 	rx->truncated = m->msg_flags & (MSG_TRUNC | MSG_CTRUNC);
 	read_control(rx, m);
 }

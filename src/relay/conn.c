@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/bug.h"
@@ -139,6 +140,8 @@ static void end(struct relay_conn *c, enum relay_conn_why why)
 	if (r->burst.stream == &c->stream) /* what waits for it goes nowhere */
 		net_burst_flush(&r->burst, r->env.now);
 	tell_end(r, c, why);
+	if (c->stream.tls && !c->shaken)
+		count(&r->cnt, tls_failed);
 	if (c->session)
 		turn_session_end(&r->env, &c->session->turn,
 				 why == WHY_SHUTDOWN ? TURN_END_SHUTDOWN : TURN_END_CLOSED);
@@ -402,6 +405,18 @@ static bool take(struct relay_conn *c, const uint8_t *p, size_t n)
 	return c->stage == RELAY_STAGE_DEAF || on_bytes(c, p, n);
 }
 
+/* From here on what fails is the record layer. */
+static void note_handshake(struct relay_conn *c)
+{
+	c->shaken = net_tls_is_open(c->stream.tls);
+	if (!c->shaken)
+		return;
+	if (strcmp(net_tls_version(c->stream.tls), "TLSv1.2") == 0)
+		count(&c->relay->cnt, tls12_ok);
+	else
+		count(&c->relay->cnt, tls13_ok);
+}
+
 static void on_input(int fd, void *arg)
 {
 	struct relay_conn *c = arg;
@@ -420,6 +435,8 @@ static void on_input(int fd, void *arg)
 		}
 		size_t n = net_stream_read(&c->stream, r->scratch, &more);
 
+		if (c->stream.tls && !c->shaken)
+			note_handshake(c);
 		if (n && !take(c, r->scratch, n))
 			return;
 		if (c->stream.end) {
@@ -517,6 +534,7 @@ void relay_conn_arrive(struct relay *r, struct relay_moved *m)
 	c->tuple = m->tuple;
 	c->moves = m->moves;
 	c->stage = RELAY_STAGE_TURN;
+	c->shaken = m->tls != NULL; /* it was counted where it came in */
 	if (m->tls)
 		net_stream_set_tls(&c->stream, m->tls);
 	if (on_bytes(c, m->bytes, m->n) && m->tls)

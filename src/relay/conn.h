@@ -64,6 +64,7 @@ struct relay_conn {
 	enum relay_stage stage;
 	uint8_t tos; /* of the datagrams to peers: RFC 8656 s.15, the connection's DSCP, not ECN-capable */
 	bool had_session;
+	bool shaken; /* its TLS handshake is done, and counted */
 	bool dead;
 };
 

@@ -166,6 +166,15 @@ unsigned relay_endpoint_open(struct relay *r, struct relay_session *s, struct tu
 	return 0;
 }
 
+void relay_endpoint_overflowed(struct relay *r, struct relay_endpoint *ep, uint32_t n)
+{
+	uint32_t more = n - ep->overflow;
+
+	ep->overflow = n;
+	count_n(&r->cnt, drop_overflow, more);
+	relay_session_drop(ep->session, RELAY_DROP_OVERFLOW, more);
+}
+
 void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep)
 {
 	if (r->run.fd == ep->fd) /* before the number becomes another socket's */
@@ -174,6 +183,10 @@ void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep)
 		net_fan_flush(r->fan);
 	relay_splice_endpoint_closed(ep);
 	net_loop_unwatch(&ep->watch);
+	if (ep->stamped)
+		relay_delay_forget(r, ep->fd);
+	if (!ep->tcp)
+		relay_endpoint_overflowed(r, ep, net_sock_overflow(ep->fd));
 	unbind_port(r, ep);
 	slab_free(&r->endpoints_slab, ep);
 }

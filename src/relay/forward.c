@@ -4,6 +4,7 @@
  */
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/observe.h"
 #include "relay/relay.h"
 #include "relay/share.h"
 #include "stun/chan.h"
@@ -127,6 +128,8 @@ static void look_at(struct relay *r, struct relay_session *s, enum relay_quality
 	if (!s->quality && !(s->quality = slab_alloc(&r->qualities_slab)))
 		return;
 	relay_quality_see(s->quality, leg, p, len, r->env.now);
+	if (!tick_before(r->env.now, s->quality->due))
+		relay_observe_quality(r, s->quality);
 }
 
 static void to_peer(struct relay_from *c, const struct turn_to_peer *p)
@@ -286,6 +289,8 @@ static void on_client_burst(struct relay_listener *via, const struct net_rx *rx)
 	}
 	count_n(&r->cnt, rx_client_packets, n ? n : 1);
 	count_n(&r->cnt, rx_client_bytes, rx->len);
+	if (rx->stamp_ns && c.s)
+		relay_delay_came(r, rx->stamp_ns, true);
 }
 
 void relay_forward_from_client(int fd, void *arg)
@@ -294,12 +299,16 @@ void relay_forward_from_client(int fd, void *arg)
 	const struct net_rx *rx;
 
 	relay_clock(l->relay);
+	if (l->relay->delay.open && !l->stamped)
+		relay_delay_stamp(l->relay, fd, &l->stamped);
 	for (int round = 0; round < CLIENT_ROUNDS; round++) {
 		size_t n = net_rx_many(l->relay->rx, fd, &rx);
 
 		for (size_t i = 0; i < n; i++)
 			on_client_burst(l, &rx[i]);
 		relay_forward_flush(l->relay); /* the buffers are read into again */
+		if (l->relay->delay.n_waiting)
+			relay_delay_sent(l->relay);
 		if (n < NET_RX_SLOTS)
 			return;
 	}
@@ -484,11 +493,17 @@ void relay_forward_from_peer(int fd, void *arg)
 	struct net_rx rx;
 
 	relay_clock(r);
+	if (r->delay.open && !ep->stamped)
+		relay_delay_stamp(r, fd, &ep->stamped);
 	for (int round = 0; round < PEER_ROUNDS; round++) {
 		if (!net_rx_one(r->rx_peers, net_fan_waiting(r->fan), fd, &rx)) {
 			on_peer_errors(r, s, fd);
 			return;
 		}
+		if (rx.overflow && rx.overflow != ep->overflow)
+			relay_endpoint_overflowed(r, ep, rx.overflow);
+		if (rx.stamp_ns)
+			relay_delay_came(r, rx.stamp_ns, false);
 		on_peer_burst(r, s, &rx);
 		if (s->path.conn && relay_conn_reap_broken(s->path.conn))
 			return;	      /* the session is gone, and the endpoint with it */

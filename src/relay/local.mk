@@ -27,6 +27,14 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/pipe.h \
 	%D%/port.c \
 	%D%/port.h \
+	%D%/delay.c \
+	%D%/delay.h \
+	%D%/observe.c \
+	%D%/observe.h \
+	%D%/peruser.c \
+	%D%/peruser.h \
+	%D%/refusal.c \
+	%D%/refusal.h \
 	%D%/quality.c \
 	%D%/quality.h \
 	%D%/quota.c \

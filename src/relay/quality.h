@@ -47,6 +47,10 @@ struct relay_quality {
 	uint32_t rtt_ms[RELAY_N_LEGS]; /* smoothed; valid when n_rtts is not 0 */
 	uint32_t n_rtts[RELAY_N_LEGS];
 	uint8_t next_check[RELAY_N_LEGS];
+	/* as the histograms have it, relay/observe.h */
+	uint64_t told_received[RELAY_N_LEGS], told_lost[RELAY_N_LEGS];
+	uint32_t told_rtts[RELAY_N_LEGS];
+	tick due; /* the next time that they are told */
 };
 
 /* What is known of one leg. */

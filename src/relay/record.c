@@ -108,6 +108,7 @@ static const char *const drop_words[N_RELAY_DROP] = {
 	[RELAY_DROP_BANDWIDTH] = "drop_bandwidth",
 	[RELAY_DROP_SEND] = "drop_send",
 	[RELAY_DROP_TRUNCATED] = "drop_truncated",
+	[RELAY_DROP_OVERFLOW] = "drop_overflow",
 	[RELAY_DROP_QUEUE] = "drop_queue",
 	[RELAY_DROP_RECORD] = "drop_record",
 };

@@ -78,6 +78,8 @@ enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
 				    (uint16_t)conf->max_port, tick_now());
 	if (!e)
 		e = relay_quota_new(&s->quota, &rng);
+	if (!e && conf->metrics_user_labels)
+		e = relay_perusers_new(&s->perusers, (size_t)conf->metrics_user_labels);
 	if (!e)
 		e = make_nonce_secret(s, conf, &rng);
 	if (e) {
@@ -92,6 +94,7 @@ void relay_shared_free(struct relay_shared *s)
 {
 	if (!s)
 		return;
+	relay_perusers_free(s->perusers);
 	relay_quota_free(s->quota);
 	relay_ports_free(s->ports);
 	free(s->ips);
@@ -195,6 +198,8 @@ enum err relay_new(struct relay **out, const struct relay_shared *shared, unsign
 		e = net_rx_batch_new(&r->rx_peers);
 	if (!e)
 		e = net_fan_new(&r->fan, &r->cnt, relay_forward_fanned, r);
+	if (!e && shared->perusers)
+		e = relay_usage_new(r);
 	if (e) {
 		relay_free(r);
 		return e;
@@ -253,7 +258,7 @@ enum err relay_set_asker(struct relay *r, const struct relay_asker *asker)
 {
 	enum err e = relay_park_new(r);
 
-	if (!e && (asker->usage || asker->events))
+	if (!e && !r->usage && (asker->usage || asker->events))
 		e = relay_usage_new(r);
 	if (e)
 		return e;
@@ -281,6 +286,7 @@ void relay_tick(struct relay *r)
 {
 	relay_clock(r);
 	relay_ports_expire(r->shared->ports, r->env.now);
+	relay_delay_tick(r);
 	relay_usage_tick(r);
 }
 
@@ -288,6 +294,7 @@ enum err relay_listen(struct relay *r, struct relay_listener *l, int fd, const s
 {
 	l->relay = r;
 	l->fd = fd;
+	l->stamped = false;
 	l->at = *at;
 	return net_loop_watch(r->loop, &l->watch, fd, relay_forward_from_client, l);
 }
@@ -306,6 +313,8 @@ void relay_turn(struct relay *r)
 {
 	relay_clock(r);
 	net_fan_flush(r->fan); /* before the memory of its sessions goes */
+	if (r->delay.n_waiting)
+		relay_delay_sent(r);
 	wheel_advance(&r->wheel, r->env.now);
 	relay_splices_turn(r);
 	relay_session_reap(r);

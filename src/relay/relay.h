@@ -11,7 +11,9 @@
 #include "net/stream.h"
 #include "net/udp.h"
 #include "relay/ask.h"
+#include "relay/delay.h"
 #include "relay/listing.h"
+#include "relay/peruser.h"
 #include "relay/port.h"
 #include "relay/quality.h"
 #include "relay/quota.h"
@@ -29,6 +31,7 @@ struct relay_shared {
 	struct addr *ips; /* those addresses */
 	size_t n_ips;
 	struct relay_quota *quota;
+	struct relay_perusers *perusers; /* NULL: no metrics of single users are wanted */
 	uint8_t nonce_secret[32];
 	char node[64];	     /* who we are */
 	int64_t epoch;	     /* … in this life: milliseconds since 1970, and three digits of chance */
@@ -44,6 +47,7 @@ struct relay_listener {
 	struct relay *relay;
 	struct net_watch watch;
 	int fd;
+	bool stamped;	/* relay/delay.h */
 	struct addr at; /* bound to; may be a wildcard */
 };
 
@@ -67,6 +71,8 @@ struct relay_endpoint {
 	int fd;
 	enum turn_leg_id leg;
 	bool tcp;
+	bool stamped;	   /* relay/delay.h */
+	uint32_t overflow; /* net_sock_overflow(), as far as it is counted */
 	struct list paused; /* TCP: does not accept until `resume`; else alone */
 	tick resume;
 };
@@ -87,6 +93,7 @@ enum relay_drop {
 	RELAY_DROP_BANDWIDTH,
 	RELAY_DROP_SEND,
 	RELAY_DROP_TRUNCATED,
+	RELAY_DROP_OVERFLOW,
 	RELAY_DROP_QUEUE,
 	RELAY_DROP_RECORD,
 	N_RELAY_DROP
@@ -104,6 +111,8 @@ struct relay_bill {
 	uint64_t reserved_bps;	     /* of bps-capacity */
 	struct turn_traffic told_rx, told_tx; /* what usage was told of */
 	struct turn_traffic out_rx, out_tx;   /* what was published */
+	struct turn_traffic seen_rx, seen_tx; /* what `peruser` has */
+	struct relay_peruser *peruser;	      /* NULL: its user has no place among them */
 	enum relay_period period;
 	bool told;   /* usage knows of the session */
 	bool leased; /* the store counts it */
@@ -165,6 +174,7 @@ struct relay {
 	struct conf_live *live, *next_live; /* held; the next one counts from the end of this turn */
 	uint32_t n_backends; /* connections that go on to a web server, relay/backend.h */
 	struct relay_lister lister; /* relay/listing.h */
+	struct relay_delay delay;
 	bool draining;		    /* no new sessions: 508 */
 	/* a session has opened, or ended for this reason and is about to be freed; NULL: nobody asks */
 	void (*tell)(void *arg, const struct relay_session *s, bool opened, enum turn_end why);
@@ -297,6 +307,8 @@ static inline uint64_t relay_session_dropped(const struct relay_session *s)
 /* Opens a socket for one family of a session as tx->want says. 0, or the error code. */
 unsigned relay_endpoint_open(struct relay *r, struct relay_session *s, struct turn_tx *tx,
 			     enum turn_leg_id leg);
+/* Its queue has had no room for `n` datagrams by now (net_sock_overflow): counts those that are new. */
+void relay_endpoint_overflowed(struct relay *r, struct relay_endpoint *ep, uint32_t n);
 /* Closes it and gives its port back. */
 void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep);
 

@@ -3,6 +3,7 @@
 #include "relay/event.h"
 #include "relay/handoff.h"
 #include "relay/lease.h"
+#include "relay/observe.h"
 #include "relay/park.h"
 #include "relay/record.h"
 #include "relay/relay.h"
@@ -183,6 +184,8 @@ static enum turn_verdict allocate(struct relay *r, struct attempt *a)
 		a->lease = NULL; /* it is the session's, or has been given back */
 	}
 	code = relay_session_open(r, a->path, &a->tx, &grant);
+	if (!code)
+		relay_observe_setup(r, &a->tx);
 	return code ? turn_alloc_fail(&r->env, &a->tx, code, &a->out)
 		    : turn_alloc_done(&r->env, &a->tx, &a->out);
 }

@@ -6,7 +6,9 @@
 #include "relay/dtls.h"
 #include "relay/event.h"
 #include "relay/lease.h"
+#include "relay/observe.h"
 #include "relay/record.h"
+#include "relay/refusal.h"
 #include "relay/relay.h"
 #include "relay/usage.h"
 
@@ -53,6 +55,7 @@ static void log_refusal(struct relay *r, const struct relay_session *s, unsigned
 						   : &r->n_no_sockets;
 	char who[RELAY_WHO_LEN];
 
+	count(&r->cnt, refused[relay_refusal_find(why)]);
 	if (!log_seldom(seldom))
 		return;
 	if (code < 500 || strcmp(why, "unknown_token") == 0)
@@ -122,7 +125,7 @@ static void log_open(struct relay *r, const struct relay_session *s, const struc
 static enum err open_bill(struct relay *r, struct relay_session *s,
 			  const struct relay_grant *g)
 {
-	if (!r->asker.ask && !g->user_bps && !r->shared->conf->bps_capacity)
+	if (!r->asker.ask && !g->user_bps && !r->shared->conf->bps_capacity && !r->shared->perusers)
 		return OK;
 	s->bill = slab_alloc(&r->bills_slab);
 	if (!s->bill)
@@ -146,6 +149,8 @@ static void close_bill(struct relay *r, struct relay_session *s)
 		return;
 	if (s->bill->leased)
 		release(r, s->id, s->turn.user);
+	if (s->bill->peruser)
+		relay_peruser_leave(r->shared->perusers, s->bill->peruser);
 	relay_quota_unreserve(r->shared->quota, s->bill->reserved_bps);
 	slab_free(&r->bills_slab, s->bill);
 	s->bill = NULL;
@@ -200,6 +205,7 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	unsigned code;
 
 	if (!s || r->draining) { /* not 403, as coturn says: others may serve the client */
+		count(&r->cnt, refused[r->draining ? RELAY_REFUSAL_DRAINING : RELAY_REFUSAL_NO_MEMORY]);
 		if (grant->leased)
 			release(r, grant->id, tx->who.user);
 		slab_free(&r->sessions_slab, s);
@@ -229,6 +235,8 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	}
 	if (grant->max_bps != s->turn.max_bps)
 		turn_session_limit(&r->env, &s->turn, grant->max_bps);
+	if (r->shared->perusers)
+		s->bill->peruser = relay_peruser_enter(r->shared->perusers, s->turn.user);
 	tx->session = &s->turn;
 	count(&r->cnt, alloc_opened);
 	count(&r->cnt, opened[tx->tuple.transport]);
@@ -258,6 +266,8 @@ void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 		count(&r->cnt, alloc_closed);
 		count(&r->cnt, closed[t->tuple.transport]);
 		count(&r->cnt, ended[why]);
+		if (s->quality)
+			relay_observe_quality(r, s->quality);
 		relay_record_end(r, s, why);
 		relay_usage_end(r, s);
 		relay_event_ended(r, s);

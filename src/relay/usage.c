@@ -79,13 +79,34 @@ static void mark_told(struct relay_session *s)
 	s->bill->told = true;
 }
 
+static struct turn_traffic since(const struct turn_traffic *now, const struct turn_traffic *before)
+{
+	return (struct turn_traffic){ now->packets - before->packets, now->bytes - before->bytes };
+}
+
+/* Metrics with users in their labels. */
+static void tell_labels(struct relay_session *s)
+{
+	struct relay_bill *b = s->bill;
+	struct turn_traffic up, down;
+
+	if (!b || !b->peruser)
+		return;
+	up = since(&s->turn.rx, &b->seen_rx);
+	down = since(&s->turn.tx, &b->seen_tx);
+	relay_peruser_add(b->peruser, &up, &down);
+	b->seen_rx = s->turn.rx;
+	b->seen_tx = s->turn.tx;
+}
+
 void relay_usage_end(struct relay *r, struct relay_session *s)
 {
 	struct relay_usage *u = r->usage;
 	struct relay_ask_usage row;
 	char *name;
 
-	if (!u || !row_of(r, s, &row))
+	tell_labels(s);
+	if (!u || !r->asker.usage || !row_of(r, s, &row))
 		return;
 	name = malloc(row.user.len + 1);
 	if (!name) {
@@ -112,6 +133,7 @@ static bool tell_some(struct relay *r, size_t n)
 
 		list_del(&s->all);
 		list_push(&r->sessions, &s->all);
+		tell_labels(s);
 		relay_event_traffic(r, s, false);
 		if (r->asker.usage && row_of(r, s, &rows[n_rows]))
 			told[n_rows++] = s;

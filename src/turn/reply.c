@@ -97,8 +97,8 @@ static enum err add_challenge(struct turn_env *env, const struct turn_tx *tx, st
 	struct auth_env *auth = &env->auth;
 	struct str realm = str_of(auth->conf->realm);
 	char nonce[AUTH_NONCE_LEN];
-	enum err e = auth_nonce_make(auth->nonce, auth->crypto, realm, &tx->tuple.client,
-				     auth->wall_s, rng_u32(auth->rng), nonce);
+	enum err e = auth_nonce_make(auth->nonce, auth->crypto, realm, &tx->tuple.client, auth->wall_s,
+				     auth_nonce_salt(rng_u32(auth->rng), env->now), nonce);
 
 	if (e)
 		return e;

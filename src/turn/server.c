@@ -35,14 +35,18 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 		s ? (struct auth_known){ s->username, s->user, s->cred_expires_s, s->secret,
 					 s->key }
 		  : (struct auth_known){ 0 };
+	enum auth_verdict found;
 
 	if (env->auth.conf->no_auth)
 		return tx->accepted = true;
 	env->auth.starved = turn_reply_is_rationed(env, tx) &&
 			    !auth_throttle_has(env->auth.throttle, &tx->tuple.client,
 					       auth_throttle_share(env->auth.conf), env->now);
-	switch (auth_check(&env->auth, tx->req, &tx->tuple.client,
-			   s && s->has_key ? &known : NULL, tx->given, &tx->who)) {
+	found = auth_check(&env->auth, tx->req, &tx->tuple.client,
+			   s && s->has_key ? &known : NULL, tx->given, &tx->who);
+	if (found != AUTH_WANT_KEY && found != AUTH_FAIL && !tx->again)
+		count(env->cnt, judged[tx->who.why]);
+	switch (found) {
 	case AUTH_ACCEPT:
 		count_n(env->cnt, auth_ok, !tx->again);
 		if (env->auth.throttle && !tx->again)
@@ -68,6 +72,7 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 		*v = turn_reply_error(env, tx, 438, out);
 		return false;
 	default:
+		count(env->cnt, auth_error);
 		*v = turn_reply_error(env, tx, 500, out);
 		return false;
 	}

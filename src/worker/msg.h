@@ -3,6 +3,8 @@
 
 #include "relay/handoff.h"
 #include "relay/listing.h"
+#include "relay/peruser.h"
+#include "relay/refusal.h"
 
 struct net_cert;
 struct store_job;

@@ -70,12 +70,12 @@ def truth(t):
     n, size = 200, 170
     end_load(t, start_load(t, "-e", lab.PEER, "-c", messages=n // 2, clients=2, size=size))
     m = p.metrics()
-    up = m['taciturn_relayed_packets_total{transport="udp",family="ipv4",direction="up"}']
-    down = m['taciturn_relayed_packets_total{transport="udp",family="ipv4",direction="down"}']
-    up_bytes = m['taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="up"}']
-    down_bytes = m['taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="down"}']
+    up = m['taciturn_relayed_packets_total{transport="udp",family="ipv4",direction="up",realm="taciturn.test"}']
+    down = m['taciturn_relayed_packets_total{transport="udp",family="ipv4",direction="down",realm="taciturn.test"}']
+    up_bytes = m['taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="up",realm="taciturn.test"}']
+    down_bytes = m['taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="down",realm="taciturn.test"}']
     check(up >= n, "packets to the peer: %d", up)
     equal((up_bytes, down, down_bytes), (up * size, up, up * size), "what %d packets of %d bytes are" % (up, size))
     t.until(lambda: answer_of_prometheus(
-        t, 'taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="up"}') == up_bytes,
+        t, 'taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="up",realm="taciturn.test"}') == up_bytes,
         "Prometheus has %d bytes" % up_bytes, 20, pace=0.5)

@@ -189,6 +189,35 @@ static void test_midnight(void **state)
 	}
 }
 
+/* The salt's lower half are milliseconds, whose place is found by the seconds. */
+static void test_how_long_ago(void **state)
+{
+	static const struct {
+		int64_t wall_s;
+		tick now;
+		int64_t age_ms;
+	} rows[] = {
+		{ T0, 1065000, 0 },	     { T0, 1065250, 250 },	{ T0 + 1, 1065999, 999 },
+		{ T0 + 1, 1066001, 1001 },   { T0 + 29, 1094500, 29500 }, { T0 + 30, 1095000, 30000 },
+		{ T0 + 31, 1096000, -1 },	     /* too long ago */
+		{ T0 + 66, 1065000 + 66000, -1 }, /* the milliseconds have gone round */
+		{ T0 - 1, 1065000, -1 },	     /* from tomorrow */
+		{ T0 + 2, 1065000 + 9000, -1 },     /* another server's clock */
+	};
+	struct fixture *f = *state;
+	char nonce[AUTH_NONCE_LEN];
+
+	assert_int_equal(auth_nonce_make(&f->n, f->c, STR_LIT("realm"), &f->client, T0,
+					 auth_nonce_salt(0xABCDEF01, 1065000), nonce), OK);
+	assert_int_equal(auth_nonce_salt(0xABCDEF01, 0x12345) >> 16, 0xABCD);
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		assert_int_equal(auth_nonce_age_ms((struct str){ nonce, sizeof nonce }, rows[i].wall_s, rows[i].now),
+				 rows[i].age_ms);
+	assert_int_equal(auth_nonce_age_ms((struct str){ nonce, sizeof nonce - 1 }, T0, 1065000), -1);
+	memset(nonce + AUTH_NONCE_COOKIE_LEN, '!', 4);
+	assert_int_equal(auth_nonce_age_ms((struct str){ nonce, sizeof nonce }, T0, 1065000), -1);
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -202,6 +231,7 @@ int main(void)
 		T(test_each_one_differs),
 		T(test_realm_and_secret_count),
 		T(test_midnight),
+		T(test_how_long_ago),
 	};
 
 	return cmocka_run_group_tests_name("auth_nonce", tests, NULL, NULL);

@@ -9,6 +9,7 @@ unit_programs = \
 	%D%/base_addr \
 	%D%/base_bucket \
 	%D%/base_crypto \
+	%D%/base_histogram \
 	%D%/base_hmap \
 	%D%/base_mbox \
 	%D%/base_prefix \
@@ -50,6 +51,7 @@ unit_programs = \
 	%D%/relay_forward_drop \
 	%D%/relay_park \
 	%D%/relay_port \
+	%D%/relay_peruser \
 	%D%/relay_quality \
 	%D%/relay_quota \
 	%D%/relay_share \

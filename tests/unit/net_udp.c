@@ -120,7 +120,7 @@ static void expect(struct pair *p, const size_t *len, size_t n)
 	size_t off = 0, i = 0;
 
 	while (i < n) {
-		struct net_rx rx;
+		struct net_rx rx = { 0 };
 		size_t at = 0;
 
 		wait_readable(p->to);
