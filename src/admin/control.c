@@ -46,15 +46,19 @@ enum MHD_Result admin_control_drain(struct admin_request *q)
 {
 	const struct admin_host *h = &q->a->host;
 	bool on = true, leaves = true, good;
+	size_t n_known;
 	enum MHD_Result result;
 	json_t *body = body_of(q, &result);
 
 	if (!body)
 		return result;
 	good = flag(body, "drain", &on) && flag(body, "exit", &leaves);
+	/* a misspelt one would mean the default, which is not what anybody wants */
+	n_known = (json_object_get(body, "drain") != NULL) + (json_object_get(body, "exit") != NULL);
+	good = good && json_object_size(body) == n_known;
 	json_decref(body);
 	if (!good)
-		return admin_reply_problem(q, 400, "drain and exit are true or false");
+		return admin_reply_problem(q, 400, "there are drain and exit, each true or false");
 	h->drain(h->arg, on, on && leaves);
 	return admin_reply_json(q, MHD_HTTP_OK, state_json(q->a));
 }

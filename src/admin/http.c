@@ -174,6 +174,15 @@ static bool announces_too_much(struct admin_request *q)
 	return len && strtoull(len, NULL, 10) > ADMIN_BODY_MAX;
 }
 
+static bool brings_body(struct MHD_Connection *conn)
+{
+	const char *len =
+		MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH);
+
+	return (len && strcmp(len, "0") != 0) ||
+	       MHD_lookup_connection_value(conn, MHD_HEADER_KIND, MHD_HTTP_HEADER_TRANSFER_ENCODING);
+}
+
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const char *url,
 				  const char *method, const char *version, const char *data,
 				  size_t *len, void **state)
@@ -191,7 +200,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *conn, const 
 	first = !q->seen;
 	q->seen = true;
 	/* an answer before the body costs the connection: what has none waits for the next call */
-	if (first && (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0))
+	if (first && !brings_body(conn))
 		return MHD_YES;
 	if (!q->begun && !begin(q, method, &result))
 		return result;

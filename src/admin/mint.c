@@ -5,7 +5,7 @@
 #include "auth/rest.h"
 #include "base/crypto.h"
 
-enum { USER_MAX = 256, TTL_MAX = 86400, TTL_DEFAULT = 600, TTL_CHECK = 120, CHECKS_MAX = 60, NAME_MAX_LEN = USER_MAX + 32 };
+enum { USER_MAX = 256, TTL_MAX = 86400, TTL_DEFAULT = 600, TTL_CHECK = 120, NAME_MAX_LEN = USER_MAX + 32 };
 
 /* What was asked for, and what was made. */
 struct minted {
@@ -154,18 +154,41 @@ static enum MHD_Result reply(struct admin_request *q, const struct minted *m)
 			  m->password));
 }
 
-/* One more of this minute, if there may be one. */
-static bool take_check(struct admin *a)
+/* Whom a request counts for: an IPv4 address, a /64 of IPv6. */
+static struct addr source_of(const struct admin_request *q)
 {
-	tick now = tick_now();
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(q->conn, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+	struct addr a = info ? addr_from_sa(info->client_addr) : (struct addr){ 0 };
 
-	if (a->n_checks == 0 || now - a->checks_since >= 60 * 1000) {
-		a->checks_since = now;
-		a->n_checks = 0;
+	a.port = 0;
+	if (a.family == ADDR_V6 && memcmp(a.ip, mapped, sizeof mapped) != 0)
+		memset(a.ip + 8, 0, 8);
+	return a;
+}
+
+/* One more of this minute, if there may be one. */
+static bool take_check(struct admin_request *q)
+{
+	struct addr net = source_of(q);
+	struct admin *a = q->a;
+	tick now = tick_now();
+	unsigned i = 0;
+
+	if (a->checks.n == 0 || now - a->checks.since >= SEC(60)) {
+		a->checks.since = now;
+		a->checks.n = a->checks.n_sources = 0;
 	}
-	if (a->n_checks == CHECKS_MAX)
+	while (i < a->checks.n_sources && !addr_ip_eq(&a->checks.sources[i].net, &net))
+		i++;
+	if (a->checks.n == ADMIN_CHECKS ||
+	    (i < a->checks.n_sources && a->checks.sources[i].n == ADMIN_CHECKS_OF_ONE))
 		return false;
-	a->n_checks++;
+	if (i == a->checks.n_sources) /* not more than there were checks */
+		a->checks.sources[a->checks.n_sources++] = (struct admin_source){ net, 0 };
+	a->checks.sources[i].n++;
+	a->checks.n++;
 	return true;
 }
 
@@ -175,7 +198,7 @@ enum MHD_Result admin_mint_check(struct admin_request *q)
 	struct minted m = { .user = STR_LIT("check"), .ttl_s = TTL_CHECK };
 	enum MHD_Result result;
 
-	if (!take_check(q->a))
+	if (!take_check(q))
 		return admin_reply_problem(q, 503, "too many connection checks this minute");
 	if (mint(q, &m, &result))
 		result = reply(q, &m);

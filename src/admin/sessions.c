@@ -32,11 +32,23 @@ void admin_ask_drop(struct admin_ask *ask)
 
 /* --- rows --- */
 
-static json_t *address(const struct addr *a)
+/* An address of this server's. */
+static json_t *own_address(const struct addr *at)
 {
 	char text[ADDR_TEXT_LEN];
 
-	return json_string(a->port ? addr_print(a, text) : addr_print_ip(a, text));
+	return json_string(addr_print(at, text));
+}
+
+/* One of a client or a peer, as log-ip has it told. */
+static json_t *address(const struct admin *a, const struct addr *at)
+{
+	enum addr_mask mask = (enum addr_mask)a->host.conf->log_ip;
+	char text[ADDR_TEXT_LEN];
+
+	if (mask == ADDR_MASK_FULL && !at->port)
+		return json_string(addr_print_ip(at, text));
+	return json_string(addr_print_masked(at, mask, text));
 }
 
 static json_t *traffic(const struct turn_traffic *t)
@@ -51,7 +63,7 @@ static json_t *relayed(const struct relay_row *row)
 
 	for (int i = 0; i < TURN_N_LEGS; i++)
 		if (row->relayed[i].family)
-			json_array_append_new(all, address(&row->relayed[i]));
+			json_array_append_new(all, own_address(&row->relayed[i]));
 	return all;
 }
 
@@ -94,7 +106,7 @@ json_t *admin_sessions_row(const struct admin *a, const struct relay_row *row)
 		admin_reply_string(row->name, row->name_len), "realm", a->host.conf->realm,
 		"transport", turn_transport_text(row->transport), "state",
 		moved ? "relaying" : "open", "relays", row->tcp ? "tcp" : "udp", "client",
-		address(&row->client), "server", address(&row->server), "relayed", relayed(row),
+		address(a, &row->client), "server", own_address(&row->server), "relayed", relayed(row),
 		"opened_at", now - (double)row->age_ms / 1000, "age_s",
 		(double)row->age_ms / 1000, "expires_s",
 		(json_int_t)((row->expires_ms + 999) / 1000), "permissions",
@@ -385,7 +397,7 @@ static enum MHD_Result ask_one(struct admin_request *q, enum relay_listing_kind 
 	return begin(q, l, (int)(id % q->a->host.n_workers), 1);
 }
 
-static json_t *peers_json(const struct relay_listing *l)
+static json_t *peers_json(const struct admin *a, const struct relay_listing *l)
 {
 	json_t *all = json_array();
 
@@ -393,7 +405,7 @@ static json_t *peers_json(const struct relay_listing *l)
 		const struct relay_row_peer *p = &l->peers[i];
 
 		json_array_append_new(
-			all, json_pack("{s:o, s:o, s:I}", "address", address(&p->at), "channel",
+			all, json_pack("{s:o, s:o, s:I}", "address", address(a, &p->at), "channel",
 				       p->channel ? json_integer(p->channel) : json_null(),
 				       "expires_s", (json_int_t)((p->expires_ms + 999) / 1000)));
 	}
@@ -414,7 +426,7 @@ enum MHD_Result admin_sessions_one(struct admin_request *q)
 	if (!l->n)
 		return admin_reply_problem(q, 404, "no session of that id");
 	row = admin_sessions_row(q->a, &l->rows[0]);
-	json_object_set_new(row, "peers", peers_json(l));
+	json_object_set_new(row, "peers", peers_json(q->a, l));
 	json_object_set_new(row, "peers_more", json_integer((json_int_t)l->n_more));
 	return admin_reply_json(q, MHD_HTTP_OK, row);
 }

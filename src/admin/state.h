@@ -25,8 +25,14 @@ struct admin {
 	uint64_t n_requests, n_refused; /* answered; of these with 401, 403 */
 	unsigned long long n_bad_tokens; /* for log_seldom() */
 	tick started;
-	tick checks_since;	/* credentials without a token, for check-page: this minute … */
-	unsigned n_checks;	/* … so many */
+	struct {
+		tick since; /* the minute that is counted */
+		unsigned n, n_sources;
+		struct admin_source {
+			struct addr net;
+			unsigned n;
+		} sources[ADMIN_CHECKS];
+	} checks; /* credentials without a token, for check-page */
 	bool was_draining; /* as the streams were told */
 	bool told_watch;   /* the workers tell of sessions */
 };
