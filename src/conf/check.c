@@ -182,5 +182,6 @@ void conf_check(struct conf_reader *r)
 	check_auth(r);
 	conf_hosts_build(r);
 	conf_backend_build(r);
+	conf_alternates_build(r);
 	conf_http_build(r);
 }

@@ -20,6 +20,11 @@ void conf_external_build(struct conf_reader *r);
 /* backend.c: https-backend, tls-passthrough, acme-redirect; after has_tls is known */
 void conf_backend_build(struct conf_reader *r);
 
+/* alternates.c: alternate-server and its relatives, alternate-domain */
+void conf_alternates_build(struct conf_reader *r);
+/* alternates.c: frees what it built */
+void conf_alternates_fini(struct conf *c);
+
 /* http.c: where the stats port is, and who may use it; after certificates are known */
 void conf_http_build(struct conf_reader *r);
 /* http.c: wipes and frees what it built */

@@ -137,6 +137,7 @@ void conf_drop(struct conf *c)
 		return;
 	conf_users_fini(c);
 	conf_http_fini(c);
+	conf_alternates_fini(c);
 	for (size_t i = 0; i < CONF_N_ROWS; i++)
 		free_value(c, &conf_table_rows[i]);
 	prefix_fini(&c->allowed);

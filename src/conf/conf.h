@@ -58,6 +58,19 @@ struct conf_token {
 	struct str text; /* owned */
 };
 
+/* Servers that clients are sent to instead. */
+struct conf_alternates {
+	struct addr *v;
+	size_t n;
+};
+
+enum conf_alternate_kind {
+	CONF_ALTERNATE_UDP,
+	CONF_ALTERNATE_TCP,
+	CONF_ALTERNATE_TLS, /* and DTLS */
+	CONF_N_ALTERNATES
+};
+
 struct conf {
 	_Atomic unsigned refs;
 
@@ -96,6 +109,7 @@ struct conf {
 	struct conf_passthrough *passthroughs; /* tls-passthrough */
 	size_t n_passthroughs;
 	struct prefix_set proxies; /* proxy-protocol-from */
+	struct conf_alternates alternates[CONF_N_ALTERNATES]; /* alternate-server and its relatives */
 	struct hmap users;	   /* struct conf_user, static accounts */
 	struct str *secrets;	   /* static-auth-secret, in order */
 	size_t n_secrets;

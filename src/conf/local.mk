@@ -1,5 +1,6 @@
 noinst_LIBRARIES += %D%/libconf.a
 %C%_libconf_a_SOURCES = \
+	%D%/alternates.c \
 	%D%/argv.c \
 	%D%/argv.h \
 	%D%/backend.c \

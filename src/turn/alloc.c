@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "turn/redirect.h"
 #include "turn/reply.h"
 
 enum {
@@ -105,6 +106,7 @@ enum turn_verdict turn_alloc_request(struct turn_env *env, struct turn_tx *tx, s
 {
 	const struct stun_msg *req = tx->req;
 	struct turn_session *s = tx->session;
+	enum turn_verdict v;
 	unsigned code;
 
 	if (s) {
@@ -119,6 +121,8 @@ enum turn_verdict turn_alloc_request(struct turn_env *env, struct turn_tx *tx, s
 	code = check_transport(env, tx);
 	if (!code)
 		code = check_combination(req);
+	if (!code && turn_redirect(env, tx, out, &v))
+		return v;
 	if (!code)
 		code = choose_families(env, req, &tx->want);
 	if (code)

@@ -10,6 +10,8 @@ noinst_LIBRARIES += %D%/libturn.a
 	%D%/perm.h \
 	%D%/policy.c \
 	%D%/policy.h \
+	%D%/redirect.c \
+	%D%/redirect.h \
 	%D%/reply.c \
 	%D%/reply.h \
 	%D%/route.c \

@@ -136,17 +136,38 @@ static struct str phrase(const struct turn_tx *tx, unsigned code)
 							       : (struct str){ NULL, 0 };
 }
 
-enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
-				   struct wr *out)
+/* False: no answer leaves. */
+static bool begin_error(struct turn_env *env, struct turn_tx *tx, unsigned code, struct wr *out)
 {
 	tx->code = code;
 	if (rationed(env, tx))
-		return TURN_DROP;
+		return false;
 	count_error(env->cnt, code);
 	turn_reply_begin(tx, STUN_ERROR, out);
 	stun_add_error(out, code, phrase(tx, code));
+	return true;
+}
+
+enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, unsigned code,
+				   struct wr *out)
+{
+	if (!begin_error(env, tx, code, out))
+		return TURN_DROP;
 	if ((code == 401 || code == 438) && add_challenge(env, tx, out))
 		return TURN_DROP;
+	return turn_reply_finish(env, tx, out);
+}
+
+enum turn_verdict turn_reply_redirect(struct turn_env *env, struct turn_tx *tx,
+				      const struct turn_alternates *to, struct wr *out)
+{
+	if (!begin_error(env, tx, 300, out))
+		return TURN_DROP;
+	stun_add_addr(out, STUN_T_ALTERNATE_SERVER, to->first); /* RFC 8489 s.10: its own family first */
+	if (to->second)
+		stun_add_addr(out, STUN_T_ALTERNATE_SERVER, to->second);
+	if (to->domain.len)
+		stun_add_str(out, STUN_T_ALTERNATE_DOMAIN, to->domain);
 	return turn_reply_finish(env, tx, out);
 }
 
@@ -171,20 +192,9 @@ static void add_unknown(const struct stun_msg *req, struct wr *out)
 	stun_add_unknown(out, types, n);
 }
 
-static bool begin_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
-{
-	tx->code = 420;
-	if (rationed(env, tx))
-		return false;
-	count_error(env->cnt, 420);
-	turn_reply_begin(tx, STUN_ERROR, out);
-	stun_add_error(out, 420, phrase(tx, 420));
-	return true;
-}
-
 enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
-	if (!begin_unknown(env, tx, out))
+	if (!begin_error(env, tx, 420, out))
 		return TURN_DROP;
 	add_unknown(tx->req, out);
 	return turn_reply_finish(env, tx, out);
@@ -193,7 +203,7 @@ enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, s
 enum turn_verdict turn_reply_unserved(struct turn_env *env, struct turn_tx *tx, uint16_t type,
 				      struct wr *out)
 {
-	if (!begin_unknown(env, tx, out))
+	if (!begin_error(env, tx, 420, out))
 		return TURN_DROP;
 	stun_add_unknown(out, &type, 1);
 	return turn_reply_finish(env, tx, out);

@@ -35,6 +35,17 @@ static inline bool turn_reply_is_unknown(const struct stun_msg *m)
 	return m->n_unknown || m->present & not_served;
 }
 
+/* Where a client may go instead; what is NULL or empty is left out. */
+struct turn_alternates {
+	const struct addr *first; /* of the client's own family */
+	const struct addr *second;
+	struct str domain;
+};
+
+/* 300 Try Alternate, to a client that has authenticated. */
+enum turn_verdict turn_reply_redirect(struct turn_env *env, struct turn_tx *tx,
+				      const struct turn_alternates *to, struct wr *out);
+
 /* 420 with the attributes of the request that were not understood: all that fit, which are more than a
  * datagram of the usual size can bring. */
 enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, struct wr *out);

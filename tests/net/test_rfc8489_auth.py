@@ -1,6 +1,7 @@
 """RFC 8489 s.9, s.14.3 to s.14.6: integrity and long-term credentials, sentence by sentence."""
 import hashlib
 import hmac
+import socket
 
 import lab
 from harness import check, equal
@@ -221,6 +222,52 @@ def _(w):
                 check("256" in signature(a, w.key), "no MESSAGE-INTEGRITY-SHA256 but %s", numbers(a))
 
 
+# --- s.10: ALTERNATE-SERVER
+
+ELSEWHERE = {"alternate_server": ["192.0.2.1:3500", "[2001:db8::1]:3501"], "tls_alternate_server": [
+    "192.0.2.2", "2001:db8::2"], "alternate_domain": "turn2.test"}
+
+
+def elsewhere(a):
+    """The ALTERNATE-SERVERs of an answer; s.14.15: encoded as MAPPED-ADDRESS is."""
+    for n, v in a.attrs:
+        if n == A_ALTERNATE_SERVER:
+            equal((v[0], v[1]), (0, 1 if len(v) == 8 else 2), "first bytes")
+            yield socket.inet_ntop(socket.AF_INET if v[1] == 1 else socket.AF_INET6, v[4:]), \
+                int.from_bytes(v[2:4], "big")
+
+
+@case("10", "300 has an ALTERNATE-SERVER of the family of the request's source, then one of the other")
+def _(w):
+    w.challenge()
+    raw = w.signed(ALLOCATE, [UDP])
+    a = w.ask(raw)
+    want = [("192.0.2.2", 5349), ("2001:db8::2", 5349)] if w.name in ("TLS6", "DTLS") else \
+        [("192.0.2.1", 3500), ("2001:db8::1", 3501)]
+    equal((code(a), list(elsewhere(a))), (300, want[::-1] if w.name.endswith("6") else want), "answer")
+    equal(list(elsewhere(w.ask(raw))), list(elsewhere(a)), "answer to the retransmission")
+
+
+@case("14.8", "300 MUST be protected by integrity, and MUST NOT be sent to who has not authenticated")
+def _(w):
+    w.challenge()
+    a = w.ask(w.signed(ALLOCATE, [UDP]))
+    equal((code(a), signature(a, w.key)), (300, "1"), "code and integrity")
+    for raw, want in ((first(w), 401), (with_integrity(w.unsigned(ALLOCATE, [UDP]), b"k"), 401),
+                      (w.signed(ALLOCATE, [UDP], user=None), 400), (w.signed(ALLOCATE, [UDP], nonce=b"old"), 438),
+                      (w.signed(ALLOCATE), 400), (w.signed(REFRESH), 437), (message(BINDING), 0)):
+        a = w.ask(raw)
+        equal((code(a), list(elsewhere(a))), (want, []), "answer")
+
+
+@case("10", "ALTERNATE-DOMAIN for TLS and DTLS, where MESSAGE-INTEGRITY-SHA256 authenticated the request")
+def _(w):
+    w.challenge()
+    for sign, sha in ((with_integrity, False), (with_sha256, True)):
+        a = w.ask(sign(w.unsigned(ALLOCATE, [UDP]), w.key))
+        equal(get(a, A_ALTERNATE_DOMAIN), b"turn2.test" if sha and w.name in ("TLS6", "DTLS") else None, "domain")
+
+
 # --- s.14: their formats
 
 @case("14.3", "the longest names that must be parsed: 763 bytes of SOFTWARE, USERNAME, REALM, NONCE at once")
@@ -277,3 +324,4 @@ def _(w):
 case.test("integrity: what follows the integrity, its lengths, its input", "9", "14.5", "14.6")
 case.test("credentials: 401, 400, 401, 401, 438, and what the answers hold",
           "9.2", "9.2.2", "9.2.4", "14.3", "14.10")
+case.test("alternate: who is sent to another server, and how he is told", "10", "14.8", **ELSEWHERE)

@@ -241,6 +241,40 @@ static void web_servers_are_resolved(void **state)
 	conf_drop(c);
 }
 
+static void assert_alternate(const struct conf *c, enum conf_alternate_kind kind, size_t i, const char *is)
+{
+	char at[ADDR_TEXT_LEN];
+
+	assert_true(i < c->alternates[kind].n);
+	assert_string_equal(addr_print(&c->alternates[kind].v[i], at), is);
+}
+
+static void alternates_have_the_port_of_their_kind(void **state)
+{
+	struct said s;
+	struct conf *c = said_load(&s, BASE "user=a:b\nrealm=r\nalternate-server=192.0.2.1\n"
+					    "alternate-server=[2001:db8::1]:99\n"
+					    "tcp-alternate-server=192.0.2.2\n");
+
+	(void)state;
+	assert_alternate(c, CONF_ALTERNATE_UDP, 0, "192.0.2.1:3478");
+	assert_alternate(c, CONF_ALTERNATE_UDP, 1, "[2001:db8::1]:99");
+	assert_alternate(c, CONF_ALTERNATE_TCP, 0, "192.0.2.2:3478");
+	assert_int_equal(c->alternates[CONF_ALTERNATE_TCP].n, 1);
+	assert_alternate(c, CONF_ALTERNATE_TLS, 0, "192.0.2.1:5349");
+	assert_alternate(c, CONF_ALTERNATE_TLS, 1, "[2001:db8::1]:99");
+	conf_drop(c);
+	conf_drop(said_load(&s, BASE "no-auth\nalternate-server=192.0.2.1\n"));
+	said_expect(s.warnings, "no-auth: leaves alternate-server without effect");
+	conf_drop(said_load(&s, BASE "user=a:b\nrealm=r\nalternate-domain=x.example\n"));
+	said_expect(s.warnings, "alternate-domain: has no effect");
+	said_refuse(&s, BASE "no-auth\nalternate-server=example.org\n", "text:3: alternate-server: 'example.org' is");
+	assert_int_equal(s.n_errors, 1);
+	said_refuse(&s, BASE "no-auth\nudp-alternate-server=0.0.0.0\n", "udp-alternate-server: ");
+	said_refuse(&s, BASE "no-auth\ntls-alternate-server=192.0.2.1:0\n", "tls-alternate-server: ");
+	said_refuse(&s, BASE "no-auth\nalternate-domain=x y\n", "alternate-domain: ");
+}
+
 static void the_last_reference_frees(void **state)
 {
 	struct said s;
@@ -266,6 +300,7 @@ int main(void)
 		cmocka_unit_test(log_file_may_name_syslog),
 		cmocka_unit_test(balancers_have_a_port_of_their_own),
 		cmocka_unit_test(web_servers_are_resolved),
+		cmocka_unit_test(alternates_have_the_port_of_their_kind),
 		cmocka_unit_test(the_last_reference_frees),
 	};
 

@@ -241,7 +241,7 @@ static void values_that_mean_not_used_are_accepted_in_silence(void **state)
 	static const char *const used[] = {
 		"relay-device=1",     "relay-device=00",     "relay-device",
 		"relay-device=",      "listening-device=n0", "mongo-userdb=no.such",
-		"alternate-server=f",  "multiplex-peer-port=3478",
+		"aux-server=f",	      "multiplex-peer-port=3478",
 		"relay-device=noeth",
 	};
 	char text[256];

@@ -79,6 +79,7 @@ unit_programs = \
 	%D%/turn_oom \
 	%D%/turn_perm \
 	%D%/turn_policy \
+	%D%/turn_redirect \
 	%D%/turn_reply \
 	%D%/turn_route \
 	%D%/turn_server \
