@@ -58,6 +58,7 @@ class Ns:
 
     def __init__(self, name):
         self.name = name
+        self.fresh = iter(range(4000, 9900))  # no test's, no program's, and not given out by the system
         _run("ip", "netns", "add", name)
         self.ip("link", "set", "lo", "up")
         self.exec("sysctl", "-qw", "net.ipv6.conf.all.accept_dad=0", "net.ipv4.conf.all.rp_filter=0",
@@ -96,11 +97,12 @@ class Ns:
             os.close(there)
 
     def udp(self, ip, port=0, connect=None):
-        """A bound UDP socket of this namespace."""
+        """A bound UDP socket of this namespace; where no port is named, one that was nobody's before: an
+        allocation may have survived its client."""
         with self.entered():
             s = socket.socket(family_of(ip), socket.SOCK_DGRAM)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
-        s.bind((ip, port))
+        s.bind((ip, port or next(self.fresh, 0)))
         if connect:
             s.connect(connect)
         return s
