@@ -132,6 +132,26 @@ enum err conf_live_add_peer(struct conf_live *l, struct str realm, bool allowed,
 	return e;
 }
 
+enum err conf_live_add_store(struct conf_live *l, const struct addr *at)
+{
+	struct prefix_range r = { *at, *at };
+
+	if (addr_is_loopback(at))
+		return OK;
+	r.from.port = r.to.port = 0;
+	if (prefix_has(&l->stores, at))
+		return OK;
+	if (prefix_add(&l->stores, &r))
+		return ERR_NOMEM;
+	digest(l, 'p', (struct str){ (const char *)at->ip, sizeof at->ip }, STR_LIT(""), STR_LIT(""));
+	return OK;
+}
+
+bool conf_live_is_store(const struct conf_live *l, const struct addr *a)
+{
+	return l && prefix_has(&l->stores, a);
+}
+
 /* Digits, and few enough that the value fits. */
 static bool number(struct str s, int64_t *out)
 {
@@ -334,6 +354,7 @@ void conf_live_drop(struct conf_live *l)
 		return;
 	for (size_t i = 0; i < l->n_realms; i++)
 		free_realm(&l->realms[i]);
+	prefix_fini(&l->stores);
 	for (size_t i = 0; i < l->n_origins; i++) {
 		free_text(&l->origins[i].origin);
 		free_text(&l->origins[i].realm);

@@ -58,6 +58,7 @@ struct conf_live {
 	struct hmap revoked;
 	struct str *withdrawn; /* marks of secrets whose sessions are to end, store/withdraw.h */
 	size_t n_withdrawn;
+	struct prefix_set stores; /* where the databases themselves are */
 	uint64_t digest; /* of all that is in it: equal ones need not be handed out again */
 };
 
@@ -77,6 +78,8 @@ must_check enum err conf_live_add_revoked(struct conf_live *l, struct str realm,
 					  int64_t before_s);
 /* A secret that is valid no more, by its mark. */
 must_check enum err conf_live_add_withdrawn(struct conf_live *l, struct str mark);
+/* A database is there; loopback is not kept, it has a switch of its own. */
+must_check enum err conf_live_add_store(struct conf_live *l, const struct addr *at);
 /* ikm_base64 as in coturn's table; ERR_MALFORMED when it is no key. */
 must_check enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key,
 					struct str ikm_base64);
@@ -87,6 +90,7 @@ void conf_live_drop(struct conf_live *l);
 
 /* Questions, any thread. A NULL snapshot knows nothing. */
 const struct conf_live_realm *conf_live_find_realm(const struct conf_live *l, struct str name);
+bool conf_live_is_store(const struct conf_live *l, const struct addr *a);
 /* 0: not revoked. */
 int64_t conf_live_revoked_before(const struct conf_live *l, struct str realm, struct str user);
 const struct conf_live_oauth *conf_live_find_oauth(const struct conf_live *l, struct str kid);

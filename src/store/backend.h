@@ -14,6 +14,8 @@ struct store_env {
 	uint64_t hash_key[2];
 	/* The connection came up or went: for the log, the metrics and what waits for it. */
 	void (*changed)(void *arg, const struct store_backend *b, bool is_up, const char *why);
+	/* A connection to a database or a Sentinel stands, on that socket. */
+	void (*reached)(void *arg, int fd);
 	void *arg;
 	unsigned timeout_ms; /* of one answer; backends give up a connection that is silent for longer */
 };

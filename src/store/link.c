@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "base/bug.h"
@@ -52,6 +53,33 @@ static void on_changed(void *arg, const struct store_backend *b, bool is_up, con
 		l->on_up(l, l->arg);
 }
 
+static bool is_known_place(const struct store_link *l, const struct addr *at)
+{
+	for (size_t i = 0; i < l->n_places; i++)
+		if (addr_ip_eq(&l->places[i], at))
+			return true;
+	return false;
+}
+
+static void on_reached(void *arg, int fd)
+{
+	struct sockaddr_storage sa = { 0 };
+	struct store_link *l = arg;
+	socklen_t len = sizeof sa;
+	struct addr at;
+
+	if (getpeername(fd, (struct sockaddr *)&sa, &len))
+		return;
+	at = addr_from_sa((struct sockaddr *)&sa);
+	at.port = 0;
+	if (at.family == ADDR_NONE || is_known_place(l, &at))
+		return;
+	l->places[l->next_place] = at;
+	l->next_place = (l->next_place + 1) % STORE_LINK_PLACES;
+	if (l->n_places < STORE_LINK_PLACES)
+		l->n_places++;
+}
+
 enum err store_link_open(struct store_link *l, const struct store_kind *kind, const char *conninfo,
 			 const struct store_env *env, conf_report_fn *report, void *arg)
 {
@@ -61,6 +89,7 @@ enum err store_link_open(struct store_link *l, const struct store_kind *kind, co
 	l->kind = kind;
 	l->env = *env;
 	l->env.changed = on_changed;
+	l->env.reached = on_reached;
 	l->env.arg = l;
 	pthread_mutex_init(&l->lock, NULL);
 	l->health.kind = kind->name;

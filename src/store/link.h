@@ -11,6 +11,8 @@
 #include "store/backend.h"
 #include "store/store.h"
 
+enum { STORE_LINK_PLACES = 8 };
+
 struct store_link {
 	const struct store_kind *kind;
 	struct store_backend *b;
@@ -19,6 +21,8 @@ struct store_link {
 	bool users, counts, records; /* what it is used for */
 	tick down_since;
 	size_t in_flight;
+	struct addr places[STORE_LINK_PLACES]; /* where it was reached, with its Sentinels; the newest ones */
+	size_t n_places, next_place;
 	pthread_mutex_t lock; /* of health */
 	struct store_health health;
 	void (*on_up)(struct store_link *l, void *arg); /* it is back: what waits may go */

@@ -139,6 +139,8 @@ static void on_dialled(void *arg, PGconn *conn, const char *why)
 		go_away(b, why);
 		return;
 	}
+	if (b->env.reached)
+		b->env.reached(b->env.arg, PQsocket(conn));
 	b->look = (struct store_op){ .kind = STORE_ADMIN,
 				     .admin_do = STORE_ADMIN_CHECK,
 				     .admin_what = STORE_ADMIN_SCHEMA,

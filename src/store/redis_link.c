@@ -296,6 +296,8 @@ static void on_connected(const redisAsyncContext *ac, int status)
 	if (!l || l->ac != ac)
 		return;
 	if (status == REDIS_OK) {
+		if (l->env->reached)
+			l->env->reached(l->env->arg, ac->c.fd);
 		greet(l);
 		return;
 	}

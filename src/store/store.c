@@ -88,8 +88,7 @@ static void on_up(struct store_link *l, void *arg)
 
 	if (l == s->counts && s->leases)
 		store_leases_renew_all(s->leases);
-	if (l == s->users)
-		s->next_live = 0;
+	s->next_live = 0; /* what is in it, and that it is there */
 }
 
 static void do_op(struct store *s, struct store_op *op);

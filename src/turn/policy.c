@@ -175,6 +175,7 @@ static bool switched_off(const struct conf *conf, enum turn_policy class)
 /* Whose lists are asked. */
 struct lists {
 	const struct conf *conf;
+	const struct conf_live *live;
 	const struct conf_live_realm *realm, *all; /* of the databases: this realm's, and every realm's; or NULL */
 };
 
@@ -203,6 +204,8 @@ static enum turn_policy judge(const struct lists *l, const struct addr *a)
 		return TURN_POLICY_LISTED;
 	if (is_listed(l, a, &listed))
 		return listed;
+	if (conf_live_is_store(l->live, a))
+		return TURN_POLICY_DATABASE;
 	switch (class) {
 	case TURN_POLICY_UNSPECIFIED:
 	case TURN_POLICY_LOOPBACK:
@@ -219,8 +222,9 @@ static enum turn_policy judge(const struct lists *l, const struct addr *a)
 enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
 				  const struct addr *peer)
 {
-	const struct lists lists = { conf, conf_live_find_realm(live, str_of(conf->realm)),
-				     conf_live_find_realm(live, STR_LIT("")) };
+	const struct conf_live *lists_of = conf->no_dynamic_ip_list ? NULL : live;
+	const struct lists lists = { conf, live, conf_live_find_realm(lists_of, str_of(conf->realm)),
+				     conf_live_find_realm(lists_of, STR_LIT("")) };
 	struct addr ip = *peer, inside[2];
 	enum turn_policy verdict;
 	size_t n;
@@ -266,6 +270,7 @@ static const struct {
 	[TURN_POLICY_PRIVATE] = { "private", "allow-private-peers" },
 	[TURN_POLICY_SPECIAL] = { "special_purpose", "allowed-peer-ip" },
 	[TURN_POLICY_DISGUISE] = { "ipv4_in_ipv6", "allowed-peer-ip" },
+	[TURN_POLICY_DATABASE] = { "database", "allowed-peer-ip" },
 	[TURN_POLICY_LISTED] = { "denied_peer_ip", "allowed-peer-ip" },
 };
 

@@ -24,6 +24,7 @@ enum turn_policy {
 	TURN_POLICY_PRIVATE,
 	TURN_POLICY_SPECIAL,  /* any other special-purpose range of IANA's registries */
 	TURN_POLICY_DISGUISE, /* IPv4 in IPv6: mapped, compatible, 6to4, Teredo, ISATAP */
+	TURN_POLICY_DATABASE, /* one of this server's own databases */
 	TURN_POLICY_LISTED,   /* denied-peer-ip, of the configuration or of a database */
 	N_TURN_POLICY
 };

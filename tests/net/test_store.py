@@ -8,7 +8,8 @@ import stores
 from dtlsclient import DtlsClient
 from harness import check, equal, minted, test
 from server import REALM
-from turnclient import ALLOCATE, REFRESH, UDP
+from turnclient import (ALLOCATE, CHANNEL_BIND, CHANNEL_NUMBER, CREATE_PERMISSION, REFRESH, UDP,
+                        peer_address)
 
 NOT_THERE = "is another program's way"
 
@@ -262,3 +263,32 @@ def revoke(t):
     again.challenge()
     check(again.ask(again.signed(ALLOCATE, [UDP])).code != 0, "dave is served again")
     clients["erin"].refresh()
+
+
+@test("a Redis of the server's is nobody's peer, though its range is: for users, and for statistics alone",
+      timeout=60, not_coturn=NOT_THERE)
+def not_a_peer(t):
+    stores.need("redis-server")
+    t.net()
+    t.spawn(t.lab.peer, "redis-server", "--bind", lab.PEER_B, "--port", "6379", "--protected-mode", "no",
+            "--save", "", "--dir", t.dir)
+    t.until(lambda: reachable(t), "a Redis", timeout=20)
+    for name in ("redis_userdb", "redis_statsdb"):
+        s = t.server(**{name: "ip=%s port=6379" % lab.PEER_B})
+        c = t.client()
+        c.allocate()
+        t.until(lambda: c.request(CREATE_PERMISSION, [peer_address(lab.PEER_B, 0)]).code == 403,
+                "the database is refused with " + name, timeout=10)
+        equal(c.request(CHANNEL_BIND, [(CHANNEL_NUMBER, b"\x40\0\0\0"), peer_address(lab.PEER_B, 9)]).code, 403,
+              "code for a channel to it")
+        c.permit(lab.PEER)
+        s.wait_log(r"peer_denied .*peer=%s.* reason=database allow_with=allowed-peer-ip" % lab.PEER_B, 2)
+        s.stop()
+
+
+def reachable(t):
+    try:
+        t.lab.peer.tcp(lab.PEER_B, (lab.PEER_B, 6379)).close()
+        return True
+    except OSError:
+        return False

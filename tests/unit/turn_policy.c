@@ -48,6 +48,9 @@ static void test_lists_of_the_databases(void **state)
 		{ "127.0.0.1", TURN_POLICY_LOOPBACK },	/* has its own switch */
 		{ "64:ff9b::c00:1", TURN_POLICY_LISTED }, /* 12.0.0.1 in NAT64's clothes */
 	};
+	static const struct row without[] = {
+		{ "13.0.0.1", TURN_POLICY_ALLOW }, { "10.1.2.3", TURN_POLICY_PRIVATE },
+	};
 	static const struct {
 		const char *realm, *range;
 		bool allowed;
@@ -72,6 +75,49 @@ static void test_lists_of_the_databases(void **state)
 		if (v != rows[i].verdict)
 			fail_msg("%s is %s, not %s", rows[i].peer, turn_policy_text(v),
 				 turn_policy_text(rows[i].verdict));
+	}
+	world_free(w);
+
+	/* with the option they do not count, neither way */
+	w = world_new(BASE "no-dynamic-ip-list\n");
+	for (size_t i = 0; i < ARRAY_LEN(without); i++) {
+		struct addr peer = world_addr(without[i].peer);
+
+		assert_int_equal(turn_policy_peer(w->conf, l, &peer), without[i].verdict);
+	}
+	conf_live_drop(l);
+	world_free(w);
+}
+
+static void test_own_databases(void **state)
+{
+	struct world *w = world_new(BASE "allow-private-peers\nallowed-peer-ip=10.0.0.6\nallow-loopback-peers\n");
+	static const char *const places[] = { "10.0.0.5", "10.0.0.6", "9.0.0.5", "2a00::5", "127.0.0.1" };
+	static const struct row rows[] = {
+		{ "10.0.0.5", TURN_POLICY_DATABASE }, /* allow-private-peers does not open it */
+		{ "10.0.0.4", TURN_POLICY_ALLOW },    { "10.0.0.6", TURN_POLICY_ALLOW }, /* allowed-peer-ip does */
+		{ "9.0.0.5", TURN_POLICY_DATABASE },  { "2a00::5", TURN_POLICY_DATABASE },
+		{ "2a00::6", TURN_POLICY_ALLOW },     { "64:ff9b::a00:5", TURN_POLICY_DATABASE },
+		{ "127.0.0.1", TURN_POLICY_ALLOW }, /* has its own switch */
+	};
+	struct conf_live *l = NULL;
+	uint64_t digest;
+
+	(void)state;
+	assert_int_equal(conf_live_new(&l, w->env.hash_key), OK);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		struct addr at = world_addr(places[i]);
+
+		assert_int_equal(conf_live_add_store(l, &at), OK);
+		digest = l->digest;
+		assert_int_equal(conf_live_add_store(l, &at), OK);
+		assert_int_equal(l->digest, digest);
+	}
+	assert_int_equal(l->stores.n, 4);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		struct addr peer = world_addr(rows[i].peer);
+
+		assert_int_equal(turn_policy_peer(w->conf, l, &peer), rows[i].verdict);
 	}
 	conf_live_drop(l);
 	world_free(w);
@@ -349,6 +395,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lists_of_the_databases),
+		cmocka_unit_test(test_own_databases),
 		cmocka_unit_test(test_ipv4_by_default),
 		cmocka_unit_test(test_ipv6_by_default),
 		cmocka_unit_test(test_disguises),
