@@ -68,15 +68,34 @@ static bool special(struct conf_argv *a, struct str name)
 	return true;
 }
 
+/* coturn's command line may cut names short (getopt_long), as long as it is clear which is meant.
+ * False: it is not, and that was said. */
+static bool begins(struct scan *s, struct str text, struct conf_name *name)
+{
+	struct conf_name other;
+	unsigned n = conf_table_find_prefix(text, name, &other);
+
+	if (n < 2)
+		return true;
+	conf_reader_error(s->r, CONF_AT_ARGV, NULL, "--%.*s: may be --%s or --%s%s",
+			  STR_ARG(text), name_text(*name), name_text(other),
+			  n > 2 ? ", and more" : "");
+	return false;
+}
+
 static void scan_long(struct scan *s, char *word)
 {
 	char *equals = strchr(word, '=');
 	struct str text = { word, equals ? (size_t)(equals - word) : strlen(word) };
 	struct conf_name name = conf_table_find(text);
 
+	if (!name.row && !name.legacy && !equals && special(s->a, text))
+		return;
+	if (!name.row && !name.legacy && !begins(s, text, &name))
+		return;
 	if (name.row || name.legacy)
 		add(s, name, equals ? equals + 1 : NULL);
-	else if (equals || !special(s->a, text))
+	else
 		conf_reader_unknown(s->r, CONF_AT_ARGV, "--", text);
 }
 

@@ -66,6 +66,15 @@ static void check_auth(struct conf_reader *r)
 			  "user=NAME:PASSWORD (or no-auth, to let everybody, or stun-only)");
 }
 
+static void check_relay(struct conf_reader *r)
+{
+	const struct conf *c = r->conf;
+
+	if (c->no_udp_relay && c->no_tcp_relay && !c->stun_only)
+		conf_reader_error(r, r->at[CONF_ROW_no_udp_relay], "no-udp-relay",
+				  "with no-tcp-relay nothing could be relayed: take one of them out, or add stun-only");
+}
+
 /* As coturn means it, it counts what max-bps promises. */
 static void check_capacity(struct conf_reader *r)
 {
@@ -170,6 +179,7 @@ void conf_check(struct conf_reader *r)
 	struct conf *c = r->conf;
 
 	check_ports(r);
+	check_relay(r);
 	check_capacity(r);
 	check_databases(r);
 	check_separator(r);
@@ -184,4 +194,6 @@ void conf_check(struct conf_reader *r)
 	conf_backend_build(r);
 	conf_alternates_build(r);
 	conf_http_build(r);
+	if (r->for_server)
+		conf_files_check(r);
 }

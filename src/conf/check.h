@@ -30,6 +30,10 @@ void conf_http_build(struct conf_reader *r);
 /* http.c: wipes and frees what it built */
 void conf_http_fini(struct conf *c);
 
+/* files.c: files and accounts that the server will need. For the server only: other programs that read its
+ * configuration may be elsewhere, or may not read them. */
+void conf_files_check(struct conf_reader *r);
+
 /* cpus.c: processors that this process may use: its affinity, or its cgroup's quota when that
  * is less, rounded up; >= 1. */
 unsigned conf_cpus_count(void);

@@ -79,6 +79,7 @@ enum err conf_load(int argc, char **argv, conf_report_fn *report, void *arg,
 		conf_argv_fini(&a);
 		goto drop_conf;
 	}
+	r.for_server = action != NULL;
 	read_file(&r, &a);
 	conf_argv_apply(&a, &r);
 	conf_argv_fini(&a);

@@ -139,7 +139,8 @@ enum conf_action { CONF_RUN, CONF_CHECK, CONF_HELP, CONF_VERSION };
  * a report says which).
  * The command line wins over the file for single values and adds to lists. All that is wrong is
  * reported, not just the first; ERR_CONF when any of it is an error. On OK *out has one
- * reference. *action may be NULL; when it becomes CONF_HELP or CONF_VERSION nothing else is
+ * reference. action is NULL for programs that are not the server: files and accounts that the configuration
+ * names are not looked at then. When *action becomes CONF_HELP or CONF_VERSION nothing else is
  * done, OK is returned and *out is NULL. Secrets in argv are overwritten, so that ps does not
  * show them: who wants to load again keeps a copy from before. Control thread.
  */

@@ -11,6 +11,7 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/cpus.c \
 	%D%/addrs.h \
 	%D%/external.c \
+	%D%/files.c \
 	%D%/hosts.c \
 	%D%/http.c \
 	%D%/legacy.def \

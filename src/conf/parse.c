@@ -80,6 +80,27 @@ static bool looks_commented(struct str value)
 	return false;
 }
 
+/* A number, a word or a yes is never followed by anything, so that what stands there is a comment, and
+ * in real configurations (coturn reads numbers up to it). Texts may hold a '#': a secret, a path. */
+static bool cut_comment(struct conf_reader *r, int at, const struct conf_row *row, struct str *value)
+{
+	struct str rest = *value;
+
+	if (row->type == CONF_STR || row->type == CONF_LIST)
+		return false;
+	for (size_t i = 0; i < rest.len; i++)
+		if (rest.p[i] == '#' && (i == 0 || is_blank(rest.p[i - 1])))
+			rest.len = i;
+	rest = trim_end(rest);
+	if (rest.len && rest.p[rest.len - 1] == ';')
+		rest = trim_end((struct str){ rest.p, rest.len - 1 });
+	if (rest.len == value->len)
+		return false;
+	conf_reader_warn(r, at, row->name, "what follows the value is left out: a comment has a line of its own");
+	*value = rest;
+	return true;
+}
+
 /* Takes off the quotes around a value, and mentions what is likely a slip. */
 static bool unquote(struct conf_reader *r, int at, const char *name, struct str *value)
 {
@@ -131,6 +152,8 @@ static void parse_line(struct conf_reader *r, int at, struct str line)
 		conf_reader_unknown(r, at, "", name);
 		return;
 	}
+	if (found.row && cut_comment(r, at, found.row, &line) && line.len == 0)
+		has_value = false;
 	if (unquote(r, at, found.row ? found.row->name : found.legacy->name, &line))
 		conf_reader_give(r, at, found, has_value ? &line : NULL);
 }

@@ -215,7 +215,7 @@ static void give_row(struct conf_reader *r, int at, const struct conf_row *row,
 		return;
 	}
 	if (!value || value->len == 0) {
-		if (!value && (row->flags & OPT_BARE))
+		if (row->flags & OPT_BARE)
 			*(int64_t *)conf_table_field(r->conf, row) = row->num;
 		else
 			conf_reader_error(r, at, row->name, "needs a value");

@@ -13,6 +13,7 @@ struct conf_reader {
 	conf_report_fn *report;
 	void *arg;
 	const char *file;	  /* the name that messages give it */
+	bool for_server;	  /* files and accounts that it names are looked at */
 	unsigned n_errors;	  /* reported so far */
 	bool no_memory;		  /* something could not be kept: the result is ERR_NOMEM */
 	int at[CONF_N_ROWS];	  /* where each option was last given */

@@ -72,6 +72,25 @@ struct conf_name conf_table_find_letter(char letter)
 	return (struct conf_name){ 0 };
 }
 
+static bool begins_with(const char *name, struct str prefix)
+{
+	return prefix.len && strncmp(name, prefix.p, prefix.len) == 0;
+}
+
+unsigned conf_table_find_prefix(struct str prefix, struct conf_name *first, struct conf_name *second)
+{
+	struct conf_name *const out[] = { first, second };
+	unsigned n = 0;
+
+	for (size_t i = 0; i < CONF_N_ROWS; i++)
+		if (begins_with(conf_table_rows[i].name, prefix) && n++ < 2)
+			*out[n - 1] = (struct conf_name){ .row = &conf_table_rows[i] };
+	for (size_t i = 0; i < CONF_N_LEGACY; i++)
+		if (begins_with(conf_table_legacy[i].name, prefix) && n++ < 2)
+			*out[n - 1] = (struct conf_name){ .legacy = &conf_table_legacy[i] };
+	return n;
+}
+
 enum { NAME_MAX_LEN = 40 }; /* no option is longer; what is longer is near to none */
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)

@@ -69,6 +69,8 @@ struct conf_name {
 
 struct conf_name conf_table_find(struct str name);
 struct conf_name conf_table_find_letter(char letter);
+/* How many options have names that begin so; the first two of them, the others stay untouched. */
+unsigned conf_table_find_prefix(struct str prefix, struct conf_name *first, struct conf_name *second);
 
 /* The option whose name is nearest, or NULL when none is near. */
 const struct conf_row *conf_table_nearest(struct str name);

@@ -53,6 +53,27 @@ static enum err open_one(const struct conf *conf, bool join, struct worker_socke
 	return first;
 }
 
+/* A relayed port is opened when a client asks for it, too late to tell anybody what is wrong. */
+static enum err try_relay(const struct addr *inner, conf_report_fn *report, void *arg)
+{
+	const struct net_sock_options o = { .kind = NET_SOCK_RELAY };
+	char text[ADDR_IP_TEXT], line[256];
+	enum err e;
+	int fd;
+
+	e = net_sock_udp(inner, &o, &fd);
+	if (!e) {
+		net_sock_close(&fd);
+		return OK;
+	}
+	snprintf(line, sizeof line, "cannot relay from %s: %s%s", addr_print_ip(inner, text), strerror(errno),
+		 errno == EADDRNOTAVAIL
+			 ? ": this host has no such address; correct relay-ip, or PRIVATE of external-ip"
+			 : "");
+	report(true, line, arg);
+	return e;
+}
+
 enum err worker_listen_open(const struct conf *conf, struct worker_sockets *out,
 			    conf_report_fn *report, void *arg)
 {
@@ -65,6 +86,11 @@ enum err worker_listen_open(const struct conf *conf, struct worker_sockets *out,
 		return ERR_NOMEM;
 	for (unsigned w = 0; w < conf->n_workers && !e; w++)
 		e = open_one(conf, w > 0, &s, report, arg);
+	for (size_t i = 0; i < conf->n_relays && !conf->stun_only; i++) {
+		enum err e2 = try_relay(&conf->relays[i].inner, report, arg);
+
+		e = e ? e : e2;
+	}
 	if (e) {
 		worker_listen_close(&s);
 		return e;

@@ -18,8 +18,8 @@ static inline size_t worker_listen_count(const struct conf *conf)
 }
 
 /* Binds everything, before privileges are dropped and before any worker serves: a SO_REUSEPORT
- * group that changes sends clients to other workers. What cannot be bound is reported through
- * `report`, with what to do about it. */
+ * group that changes sends clients to other workers. What cannot be bound, a relay address that this host
+ * does not have too, is reported through `report`, with what to do about it. */
 must_check enum err worker_listen_open(const struct conf *conf, struct worker_sockets *out,
 				       conf_report_fn *report, void *arg);
 void worker_listen_close(struct worker_sockets *s);

@@ -49,6 +49,20 @@ static void every_form_of_an_option(void **state)
 	conf_drop(c);
 }
 
+static void names_may_be_cut_short(void **state)
+{
+	struct said s;
+	struct conf *c = LOAD(&s, "--fing", "--listening-p", "3479", "--rea=here", "--no-cl", "--verb");
+
+	(void)state;
+	assert_true(c->fingerprint);
+	assert_true(c->verbose);
+	assert_int_equal(c->listening_port, 3479);
+	assert_string_equal(c->realm, "here");
+	said_expect(s.warnings, "command line: no-cli: ignored");
+	conf_drop(c);
+}
+
 static void stale_nonce_takes_a_number_if_one_follows(void **state)
 {
 	struct said s;
@@ -94,6 +108,9 @@ static void wrong_words_are_listed(void **state)
 		  "you mean --listening-port?" },
 		{ { "-W" }, "command line: unknown option '-W'" },
 		{ { "-vW" }, "command line: unknown option '-W'" },
+		{ { "--listening" }, "command line: --listening: may be --listening-ip or --listening-port, and more" },
+		{ { "--user-q=1", "--user-m" }, "command line: user-max-bps: needs a value" },
+		{ { "--denied-peer-ipx=1" }, "command line: unknown option '--denied-peer-ipx'" },
 		{ { "--listening-port" }, "command line: listening-port: needs a value" },
 		{ { "--listening-port=" }, "command line: listening-port: needs a value" },
 		{ { "-L" }, "command line: listening-ip: needs a value" },
@@ -176,6 +193,35 @@ static void secrets_of_a_refused_command_line_are_wiped(void **state)
 	words_fini(&w);
 }
 
+/* All of it in one go, each with its place; and only for the server, which will need them. */
+static void files_and_accounts_are_looked_at_for_a_server(void **state)
+{
+	static const char *const words[] = { "-n", "-z", "--cert=/nowhere/c.pem", "--pkey=/dev", "--CA-file=/dev/null/x",
+					     "--proc-user=no such user", "--proc-group=no such group", "-l",
+					     "/nowhere/log", "--pidfile=/dev/null/pid", "--min-port=1", NULL };
+	static const char *const said[] = {
+		"cert: /nowhere/c.pem: No such file", "pkey: /dev: is a directory",
+		"CA-file: /dev/null/x: Not a directory", "proc-user: there is no user 'no such user'",
+		"proc-group: there is no group 'no such group'", "log-file: /nowhere/log: /nowhere: No such file",
+		"pidfile: /dev/null/pid: /dev/null is not a directory", "min-port: 1 is below 1024",
+	};
+
+	(void)state;
+	for (int server = 0; server < 2; server++) {
+		enum conf_action action;
+		struct said s = { 0 };
+		struct conf *c = NULL;
+		struct words w;
+
+		words_init(&w, words);
+		assert_int_equal(conf_load(w.n, w.v, said_add, &s, server ? &action : NULL, &c), ERR_CONF);
+		words_fini(&w);
+		assert_int_equal(s.n_errors, server ? ARRAY_LEN(said) : 1);
+		for (size_t i = 0; i < ARRAY_LEN(said) && server; i++)
+			said_expect(s.errors, said[i]);
+	}
+}
+
 static void actions_are_told(void **state)
 {
 	static const struct {
@@ -253,11 +299,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_form_of_an_option),
+		cmocka_unit_test(names_may_be_cut_short),
 		cmocka_unit_test(stale_nonce_takes_a_number_if_one_follows),
 		cmocka_unit_test(legacy_options_take_their_values_along),
 		cmocka_unit_test(wrong_words_are_listed),
 		cmocka_unit_test(secrets_do_not_stay_in_argv),
 		cmocka_unit_test(secrets_of_a_refused_command_line_are_wiped),
+		cmocka_unit_test(files_and_accounts_are_looked_at_for_a_server),
 		cmocka_unit_test(actions_are_told),
 		cmocka_unit_test(the_command_line_wins_and_adds),
 		cmocka_unit_test(repeated_flags_are_no_slip),

@@ -29,6 +29,7 @@ static void contradictions_are_refused(void **state)
 		{ "no-auth\nallowed-peer-ip=example.org\n",
 		  "text:3: allowed-peer-ip: 'example" },
 		{ "no-auth\nmax-bps=2000G\n", "text:3: max-bps: 2000G is above 1099511627776" },
+		{ "no-auth\nno-udp-relay\nno-tcp-relay\n", "text:3: no-udp-relay: with no-tcp-relay nothing could" },
 		{ "no-auth\nbps-capacity=1M\n", "text:3: bps-capacity: counts the max-bps" },
 		{ "no-auth\nbps-capacity=999\nmax-bps=1K\n", "text:3: bps-capacity: is below" },
 		{ "no-auth\nmax-allocate-lifetime=5m\n",
@@ -55,6 +56,7 @@ static void these_can_run(void **state)
 	} row[] = {
 		{ "no-auth\n", false },
 		{ "stun-only\n", false },
+		{ "stun-only\nno-udp-relay\nno-tcp-relay\n", false },
 		{ "user=a:b\n", true },
 		{ "lt-cred-mech\nuser=a:b\n", true },
 		{ "static-auth-secret=x\n", true },

@@ -94,7 +94,10 @@ static void wrong_lines_are_refused_with_their_number(void **state)
 		{ "denied-peer-ip", "text:3: denied-peer-ip: needs a value" },
 		{ "max-bps=1X", "text:3: max-bps: '1X' is not a size" },
 		{ "stale-nonce=1w", "text:3: stale-nonce: '1w' is not a time" },
-		{ "stale-nonce=", "text:3: stale-nonce: needs a value" },
+		{ "user-quota=12 13", "text:3: user-quota: '12 13' is not a number" },
+		{ "user-quota=12#13", "text:3: user-quota: '12#13' is not a number" },
+		{ "user-quota=# 12", "text:3: user-quota: needs a value" },
+		{ "denied-peer-ip=51.0.0.0-51.0.0.9 # ours", "text:3: denied-peer-ip: '51.0.0.0-51.0.0.9 # ours'" },
 		{ "fingerprint=perhaps",
 		  "text:3: fingerprint: 'perhaps' is neither yes nor no" },
 		{ "log-format=xml", "text:3: log-format: 'xml' is none of text|json" },
@@ -144,11 +147,38 @@ static void all_problems_are_reported(void **state)
 
 static void a_bare_stale_nonce_is_coturns_default(void **state)
 {
+	static const char *const lines[] = { "stale-nonce\n", "stale-nonce=\n", "stale-nonce # s\n" };
 	struct said s;
-	struct conf *c = said_load(&s, BASE "stale-nonce\n");
 
 	(void)state;
-	assert_int_equal(c->stale_nonce, 600);
+	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
+		char text[256];
+		struct conf *c;
+
+		snprintf(text, sizeof text, BASE "%s", lines[i]);
+		c = said_load(&s, text);
+		assert_int_equal(c->stale_nonce, 600);
+		conf_drop(c);
+	}
+}
+
+/* The documentation of Synapse has user-quota with a comment behind it. */
+static void a_comment_behind_a_number_or_a_yes_is_left_out(void **state)
+{
+	struct said s;
+	struct conf *c = said_load(&s, BASE "user-quota=12 # 4 streams per call, so 12 streams = 3\n"
+					    "total-quota = 1200;\nverbose # all\nfingerprint=no\t# none\n"
+					    "stale-nonce=\"20\" # seconds\nlog-format=json ; # yes\n");
+
+	(void)state;
+	assert_int_equal(c->user_quota, 12);
+	assert_int_equal(c->total_quota, 1200);
+	assert_true(c->verbose);
+	assert_false(c->fingerprint);
+	assert_int_equal(c->stale_nonce, 20);
+	assert_int_equal(c->log_format, LOG_JSON);
+	assert_int_equal(s.n_warnings, 6);
+	said_expect(s.warnings, "text:3: user-quota: what follows the value is left out");
 	conf_drop(c);
 }
 
@@ -387,6 +417,7 @@ int main(void)
 		cmocka_unit_test(wrong_lines_are_refused_with_their_number),
 		cmocka_unit_test(all_problems_are_reported),
 		cmocka_unit_test(a_bare_stale_nonce_is_coturns_default),
+		cmocka_unit_test(a_comment_behind_a_number_or_a_yes_is_left_out),
 		cmocka_unit_test(the_last_of_two_wins_with_a_warning),
 		cmocka_unit_test(slips_are_mentioned),
 		cmocka_unit_test(a_line_has_a_longest_length),
