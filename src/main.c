@@ -32,6 +32,7 @@ struct app {
 	struct worker_control control;
 	struct worker_renew renew;
 	struct worker_drain drain;
+	struct worker_trim trim;
 	struct admin_bound http;
 	struct admin *admin; /* NULL: the stats port is not served */
 };
@@ -308,10 +309,12 @@ static void app_http_stop(struct app *a)
 	admin_stop(a->admin);
 }
 
-static enum err app_drain(struct app *a)
+static enum err app_watch(struct app *a)
 {
 	worker_drain_init(&a->drain, &a->pool, (uint64_t)a->conf->drain_min_allocations, a->lg);
 	worker_control_drain(&a->control, &a->drain);
+	worker_trim_init(&a->trim, &a->pool, a->lg);
+	worker_control_trim(&a->control, &a->trim);
 	return OK;
 }
 
@@ -336,7 +339,7 @@ static const struct stage stages[] = {
 	{ "control", app_control, app_uncontrol },
 	{ "certificates' renewal", app_renew, NULL },
 	{ "workers", app_workers_start, app_workers_stop },
-	{ "draining", app_drain, NULL },
+	{ "watching the sessions", app_watch, NULL },
 	{ "stats port", app_http_start, app_http_stop },
 };
 

@@ -173,6 +173,7 @@ static void end(struct relay_dtls *d, enum why why)
 				 why == WHY_SHUTDOWN ? TURN_END_SHUTDOWN : TURN_END_CLOSED);
 	relay_park_forget(r, &d->tuple);
 	relay_crowd_leave(&r->dtls->crowd, &d->prefix);
+	count(&r->cnt, dtls_left);
 	wheel_cancel(&r->wheel, &d->timer);
 	wheel_cancel(&r->wheel, &d->retransmit);
 	net_dtls_free(d->tls);

@@ -53,6 +53,8 @@ static void on_look(int fd, void *arg)
 
 	(void)fd;
 	worker_renew_look(c->renew, tick_wall_s());
+	if (c->trim)
+		worker_trim_look(c->trim, net_loop_now(c->loop));
 	if (c->drain && worker_drain_look(c->drain))
 		c->stop_signal = SIGUSR1;
 }
@@ -81,6 +83,11 @@ enum err worker_control_init(struct worker_control *c, struct log *log, struct l
 void worker_control_drain(struct worker_control *c, struct worker_drain *drain)
 {
 	c->drain = drain;
+}
+
+void worker_control_trim(struct worker_control *c, struct worker_trim *trim)
+{
+	c->trim = trim;
 }
 
 enum err worker_control_renew(struct worker_control *c, struct worker_renew *renew)

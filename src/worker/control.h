@@ -5,6 +5,7 @@
 #include "net/loop.h"
 #include "worker/drain.h"
 #include "worker/renew.h"
+#include "worker/trim.h"
 
 struct worker_control {
 	struct net_loop *loop;
@@ -12,6 +13,7 @@ struct worker_control {
 	struct logger *lg;
 	struct worker_renew *renew; /* NULL: certificates are not read again */
 	struct worker_drain *drain; /* NULL: SIGUSR1 does nothing */
+	struct worker_trim *trim;   /* NULL: memory stays where it is */
 	int stop_signal;	    /* 0: go on */
 };
 
@@ -22,6 +24,9 @@ must_check enum err worker_control_init(struct worker_control *c, struct log *lo
 
 /* From now on SIGUSR1 drains, and draining may end the loop. `drain` is the caller's and has to stay. */
 void worker_control_drain(struct worker_control *c, struct worker_drain *drain);
+
+/* From now on memory is given back. `trim` is the caller's and has to stay. */
+void worker_control_trim(struct worker_control *c, struct worker_trim *trim);
 
 /* What SIGHUP does. */
 void worker_control_reload(struct worker_control *c, const char *reason);

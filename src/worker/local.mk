@@ -23,5 +23,7 @@ noinst_LIBRARIES += %D%/libworker.a
 	%D%/process.h \
 	%D%/renew.c \
 	%D%/renew.h \
+	%D%/trim.c \
+	%D%/trim.h \
 	%D%/worker.c \
 	%D%/worker.h

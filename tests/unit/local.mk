@@ -89,7 +89,8 @@ unit_programs = \
 	%D%/worker_board \
 	%D%/worker_bridge \
 	%D%/worker_pool \
-	%D%/worker_renew
+	%D%/worker_renew \
+	%D%/worker_trim
 
 # The world that the tests of auth and turn live in.
 check_LIBRARIES += %D%/libworld.a
