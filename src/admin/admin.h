@@ -24,6 +24,8 @@ enum {
 	ADMIN_PAGE_MAX = 1000,
 	ADMIN_ANSWER_MS = 5000,	    /* for a worker to answer */
 	ADMIN_STORES = 8,
+	ADMIN_HISTORY = 360,	   /* samples that are kept … */
+	ADMIN_HISTORY_STEP_S = 10, /* … one in so many seconds */
 	ADMIN_CHECKS = 300,	   /* credentials of check-page in a minute … */
 	ADMIN_CHECKS_OF_ONE = 10,  /* … and of those for one source */
 };

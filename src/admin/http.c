@@ -13,6 +13,7 @@ static admin_handler_fn *const handlers[ADMIN_N_ROUTES] = {
 	[ADMIN_ROUTE_readyz] = admin_health_ready,
 	[ADMIN_ROUTE_metrics] = admin_metrics_serve,
 	[ADMIN_ROUTE_status] = admin_status_serve,
+	[ADMIN_ROUTE_history] = admin_history_serve,
 	[ADMIN_ROUTE_sessions] = admin_sessions_list,
 	[ADMIN_ROUTE_session] = admin_sessions_one,
 	[ADMIN_ROUTE_session_end] = admin_sessions_end,
@@ -269,6 +270,7 @@ static void on_second(int fd, void *arg)
 	(void)!read(fd, &laps, sizeof laps);
 	admin_sessions_second(a);
 	admin_order_second(a);
+	admin_history_second(a);
 	admin_events_second(a);
 	admin_http_turn(a);
 }

@@ -4,11 +4,14 @@ noinst_LIBRARIES += %D%/libadmin.a
 	%D%/assets.c \
 	%D%/assets.h \
 	%D%/bind.c \
+	%D%/body.c \
+	%D%/body.h \
 	%D%/control.c \
 	%D%/events.c \
 	%D%/figures.c \
 	%D%/figures.h \
 	%D%/health.c \
+	%D%/history.c \
 	%D%/http.c \
 	%D%/legacy.c \
 	%D%/metrics.c \

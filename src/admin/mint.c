@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/body.h"
 #include "admin/state.h"
 #include "auth/rest.h"
 #include "base/crypto.h"
@@ -119,29 +120,6 @@ static bool mint(struct admin_request *q, struct minted *m, enum MHD_Result *res
 	return false;
 }
 
-/* What the body asks for; false: that was answered. *body holds the user's name. */
-static bool read_body(struct admin_request *q, struct minted *m, json_t **body,
-		      enum MHD_Result *result)
-{
-	json_error_t why;
-	json_t *user, *ttl;
-
-	*body = json_loadb(q->body ? q->body : "", q->body_len, JSON_REJECT_DUPLICATES, &why);
-	if (!json_is_object(*body)) {
-		*result = admin_reply_problem(q, 400, "the body is not a JSON object");
-		return false;
-	}
-	user = json_object_get(*body, "user");
-	ttl = json_object_get(*body, "ttl");
-	if ((user && !json_is_string(user)) || (ttl && !json_is_integer(ttl))) {
-		*result = admin_reply_problem(q, 400, "user is a string, ttl a whole number");
-		return false;
-	}
-	m->user = (struct str){ json_string_value(user), json_string_length(user) };
-	m->ttl_s = ttl ? json_integer_value(ttl) : TTL_DEFAULT;
-	return true;
-}
-
 static enum MHD_Result reply(struct admin_request *q, const struct minted *m)
 {
 	json_t *name = admin_reply_string(m->name, strlen(m->name));
@@ -211,8 +189,11 @@ enum MHD_Result admin_mint_serve(struct admin_request *q)
 	struct minted m = { .ttl_s = TTL_DEFAULT };
 	enum MHD_Result result;
 	json_t *body = NULL;
+	const char *wrong = admin_body_mint((struct str){ q->body, q->body_len }, &body, &m.user, &m.ttl_s);
 
-	if (read_body(q, &m, &body, &result) && mint(q, &m, &result))
+	if (wrong)
+		result = admin_reply_problem(q, 400, wrong);
+	else if (mint(q, &m, &result))
 		result = reply(q, &m);
 	crypto_wipe(m.password, sizeof m.password);
 	json_decref(body);

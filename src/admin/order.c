@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "admin/body.h"
 #include "admin/state.h"
 #include "base/bug.h"
 #include "base/mbox.h"
@@ -31,7 +32,7 @@ struct admin_order {
 	tick deadline;
 	bool back, late;
 	int64_t until_s; /* REVOKED */
-	char user[STORE_NAME_MAX], value[128];
+	char user[STORE_NAME_MAX], value[ADMIN_BODY_LIMITS];
 };
 
 static void wire_drop(struct admin_wire *w)
@@ -209,52 +210,22 @@ static bool done(struct admin_request *q, enum MHD_Result *result)
 	return false;
 }
 
-/* One limit of the body onto `value`. NULL, or what is wrong. */
-static const char *add_limit(const char *key, json_t *v, char *value, size_t room)
-{
-	static const char *const numbers[] = { "max_allocations", "max_bps", "max_bytes" };
-	size_t len = strlen(value);
-	const char *period = json_string_value(v);
-
-	if (strcmp(key, "period") == 0) {
-		if (!period || (strcmp(period, "day") && strcmp(period, "month") && strcmp(period, "30d")))
-			return "period is day, month or 30d";
-		snprintf(value + len, room - len, "%speriod=%s", len ? " " : "", period);
-		return NULL;
-	}
-	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
-		if (strcmp(key, numbers[i]) != 0)
-			continue;
-		if (!json_is_integer(v) || json_integer_value(v) < 0)
-			return "a limit is a whole number from 0 on";
-		snprintf(value + len, room - len, "%s%s=%" JSON_INTEGER_FORMAT, len ? " " : "", key,
-			 json_integer_value(v));
-		return NULL;
-	}
-	return "a limit is one of max_allocations, max_bps, max_bytes, period";
-}
-
 enum MHD_Result admin_order_quota(struct admin_request *q)
 {
 	struct admin_order what = { .op = { .admin_what = STORE_ADMIN_LIMIT } };
-	const char *key, *wrong = NULL;
 	enum MHD_Result result;
-	json_error_t why;
-	json_t *body, *v;
+	const char *wrong;
+	json_t *body;
 
 	if (!q->a->host.stores.order) /* before the body: no other would help */
 		return no_store(q);
 	if (q->order && !done(q, &result))
 		return result;
-	body = json_loadb(q->body ? q->body : "", q->body_len, JSON_REJECT_DUPLICATES, &why);
+	wrong = admin_body_limits((struct str){ q->body, q->body_len }, &body, what.value);
 	if (q->order) {
 		json_object_set_new(body, "user", admin_reply_string(q->arg, q->arg_len));
 		return admin_reply_json(q, MHD_HTTP_OK, body);
 	}
-	if (!json_is_object(body))
-		wrong = "the body is not a JSON object";
-	json_object_foreach (body, key, v)
-		wrong = wrong ? wrong : add_limit(key, v, what.value, sizeof what.value);
 	json_decref(body);
 	if (wrong)
 		return admin_reply_problem(q, 400, wrong);

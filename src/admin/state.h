@@ -13,6 +13,19 @@ struct admin_stream; /* events.c: a reader of events */
 struct admin_order;  /* order.c: what a database is told */
 struct admin_wire;   /* order.c: by which it comes back */
 
+/* What was relayed in the 10 s before, and the sessions then, by the client's transport. */
+struct admin_sample {
+	double at;
+	uint64_t bps[COUNTER_TRANSPORTS], sessions[COUNTER_TRANSPORTS];
+};
+
+struct admin_history {
+	tick taken; /* the last one; 0: none yet */
+	uint64_t bytes[COUNTER_TRANSPORTS];
+	size_t next, n;
+	struct admin_sample samples[ADMIN_HISTORY];
+};
+
 struct admin {
 	struct admin_host host;
 	struct MHD_Daemon *daemon;
@@ -33,6 +46,7 @@ struct admin {
 			unsigned n;
 		} sources[ADMIN_CHECKS];
 	} checks; /* credentials without a token, for check-page */
+	struct admin_history history;
 	bool was_draining; /* as the streams were told */
 	bool told_watch;   /* the workers tell of sessions */
 };
@@ -64,7 +78,8 @@ typedef enum MHD_Result admin_handler_fn(struct admin_request *q);
 admin_handler_fn admin_health_live, admin_health_ready, admin_metrics_serve, admin_status_serve,
 	admin_sessions_list, admin_sessions_one, admin_sessions_end, admin_sessions_user,
 	admin_order_quota, admin_events_serve, admin_control_drain, admin_control_reload,
-	admin_mint_serve, admin_mint_check, admin_order_revoke, admin_mint_rest;
+	admin_mint_serve, admin_mint_check, admin_order_revoke, admin_mint_rest,
+	admin_history_serve;
 
 /* --- http.c --- */
 /* Lets libmicrohttpd work; after connections were resumed. Not from within a handler. */
@@ -116,6 +131,10 @@ void admin_order_drop(struct admin_order *o);
 /* Lets all go on that wait, for the daemon ends; and after it has ended. */
 void admin_order_stop(struct admin *a);
 void admin_order_end(struct admin *a);
+
+/* --- history.c --- */
+/* Once a second. */
+void admin_history_second(struct admin *a);
 
 /* --- events.c --- */
 void admin_events_session(struct admin *a, const struct worker_note *n);

@@ -367,6 +367,31 @@ def https(t):
     t.servers.remove(other)
 
 
+@test("the last hour: what was relayed in each ten seconds, and the sessions then", timeout=60, not_coturn=OURS)
+def history(t):
+    served(t, relay_threads=1)
+    p = StatsPort(t, role="read")
+    equal(p.get("/api/v1/history").json()["at"], [], "before the first sample")
+    c, peer = t.client(), t.peer()
+    c.allocate()
+    c.bind(0x4001, *peer.getsockname())
+    for _ in range(25):  # a sample begins with the server, or within its first second
+        c.send_channel(0x4001, b"x" * 1000)
+        peer.recv(2000)
+    first = t.until(lambda: p.get("/api/v1/history").json()["at"] and p.get("/api/v1/history").json(), "a sample", 30, 0.2)
+    equal((first["step_s"], first["transports"]), (10, ["udp", "tcp", "tls", "dtls"]), "what a sample is")
+    equal(first["sessions"], [[1, 0, 0, 0]], "sessions")
+    for _ in range(50):
+        c.send_channel(0x4001, b"x" * 1000)
+        peer.recv(2000)
+    t.until(lambda: len(p.get("/api/v1/history").json()["at"]) == 2, "another", 30, 0.2)
+    h = p.get("/api/v1/history").json()
+    step = h["at"][1] - h["at"][0]
+    check(9.9 < step < 12 * t.scale, "a step of %.3f s", step)
+    sent = h["relayed_bps"][1][0] * step / 8
+    check(abs(sent - 50000) < 500 and h["relayed_bps"][1][1:] == [0, 0, 0], "of 50,000 bytes: %s", h["relayed_bps"])
+
+
 @test("a session's quality: RTP that came and was lost on each leg, null where there is none", not_coturn=OURS)
 def quality(t):
     served(t)

@@ -18,8 +18,8 @@ const REASONS = {
 	"drops.truncated": "too large", "drops.method": "method not served", "drops.no_session": "no allocation",
 	"drops.no_channel": "channel not bound", "drops.no_permission": "no permission", "drops.own_port": "own address, no port live",
 	"drops.family": "wrong family", "drops.bandwidth": "above the bandwidth limit", "drops.send": "kernel did not take it",
-	"drops.queue": "client's queue full", "drops.record": "longer than a DTLS record", "drops.throttled": "source over its ration",
-	"auth.reject": "credentials wrong or expired",
+	"drops.queue": "client's queue full", "drops.overflow": "relay socket's queue full", "drops.record": "longer than a DTLS record", "drops.throttled": "source over its ration",
+	"auth.reject": "credentials wrong or expired", "auth.error": "users' database away",
 };
 const rate = new Chart($("chart-rate"), "Bits per second relayed over the last hour, by the client's transport", bits);
 const number = new Chart($("chart-count"), "Sessions over the last hour, by the client's transport", (n) => count(Math.round(n)));
@@ -73,6 +73,7 @@ function reasons(s) {
 		for (const [name, n] of Object.entries(s[group]))
 			all[`${group}.${name}`] = n;
 	all["auth.reject"] = s.auth.reject;
+	all["auth.error"] = s.auth.error;
 	return all;
 }
 
@@ -105,7 +106,7 @@ function certificate(c, now) {
 		return "none: no TLS";
 	const days = (c.expires_at - now) / 86400;
 	const at = new Date(c.expires_at * 1000).toISOString().slice(0, 10);
-	return days < 0 ? `expired on ${at}` : `expires ${at}, in ${Math.floor(days)} days`;
+	return days < 0 ? `expired on ${at}` : `expires ${at}, in ${Math.floor(days)} ${Math.floor(days) === 1 ? "day" : "days"}`;
 }
 
 function store(x) {
@@ -196,6 +197,20 @@ async function get_status() {
 	}
 }
 
+// What happened before this page was opened.
+async function get_history() {
+	let h;
+	try {
+		h = await ask("GET", "/api/v1/history");
+	} catch {
+		return; // an hour without a past
+	}
+	h.at.forEach((at, i) => {
+		rate.past(at, h.step_s, h.relayed_bps[i]);
+		number.past(at, h.step_s, h.sessions[i]);
+	});
+}
+
 function leave(text) {
 	if (stop)
 		stop();
@@ -210,7 +225,10 @@ function leave(text) {
 	$("token").focus();
 }
 
-function enter() {
+async function enter() {
+	rate.clear();
+	number.clear();
+	await get_history();
 	$("enter").hidden = true;
 	$("board").hidden = $("leave").hidden = false;
 	say($("enter-error"), "");

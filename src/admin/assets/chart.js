@@ -53,6 +53,12 @@ export class Chart {
 		values.forEach((v, i) => say(this.legend[i], this.text(v)));
 	}
 
+	// What the server kept of the time before this page: a sample for each second of its step.
+	past(at, step_s, values) {
+		for (let s = step_s - 1; s >= 0; s--)
+			this.samples.push({ at: at - s, values });
+	}
+
 	clear() {
 		this.samples = [];
 	}

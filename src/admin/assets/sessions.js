@@ -45,6 +45,14 @@ async function end_one(s) {
 	$("h-sessions").focus();
 }
 
+// The share that was lost on each leg; - where no RTP was seen.
+function lost(s) {
+	const of = (leg) => (leg && leg.received + leg.lost ? `${(100 * leg.lost / (leg.received + leg.lost)).toFixed(1)} %` : "-");
+	const q = s.quality || {};
+
+	return q.client && (q.client.received || q.peer.received) ? `${of(q.client)} / ${of(q.peer)}` : "-";
+}
+
 function cells(s) {
 	return [
 		[s.user || "(none)", "", ""],
@@ -54,6 +62,7 @@ function cells(s) {
 		[span(s.age_s), "n", "Age"],
 		[bytes(s.up.bytes), "n", "To peers"],
 		[bytes(s.down.bytes), "n", "To client"],
+		[lost(s), "n", "Lost, client / peer"],
 		[() => buttons(s.id), "", ""],
 	];
 }
@@ -98,9 +107,11 @@ function facts(pairs) {
 function quality(leg) {
 	if (!leg)
 		return [];
+	if (leg.received === null)
+		return [["RTP", "none seen"], ["Round trip", typeof leg.rtt_ms === "number" ? `${leg.rtt_ms} ms` : ""]];
 	const all = leg.received + leg.lost;
 	return [
-		["Lost", `${all ? (100 * leg.lost / all).toFixed(2) : "0.00"} % (${count(leg.lost)} of ${count(all)})`],
+		["Lost on the way here", `${all ? (100 * leg.lost / all).toFixed(2) : "0.00"} % (${count(leg.lost)} of ${count(all)})`],
 		["Jitter", `${Number(leg.jitter_ms).toFixed(1)} ms`],
 		["Round trip", typeof leg.rtt_ms === "number" ? `${leg.rtt_ms} ms` : ""],
 	];
@@ -118,12 +129,11 @@ function legs(s) {
 		facts([["Id", s.id], ["User", s.user], ["Username", s.username === s.user ? "" : s.username], ["Realm", s.realm],
 			["State", s.state], ["Worker", s.worker], ["Age", span(s.age_s)], ["Expires in", span(s.expires_s)],
 			["Dropped packets", count(s.dropped)]]),
-		make("h3", {}, "Leg to the client"),
+		make("div", { class: "legs" }, make("div", {}, make("h3", {}, "Leg of the client"),
 		facts([["Client", s.client], ["Server", s.server], ["Transport", s.transport],
-			["To the client", `${bytes(s.down.bytes)}, ${count(s.down.packets)} packets`], ...quality(q.client)]),
-		make("h3", {}, "Leg to the peers"),
+			["To the client", `${bytes(s.down.bytes)}, ${count(s.down.packets)} packets`], ...quality(q.client)])), make("div", {}, make("h3", {}, "Leg of the peers"),
 		facts([["Relayed address", s.relayed.join(", ")], ["Relays", s.relays],
-			["To peers", `${bytes(s.up.bytes)}, ${count(s.up.packets)} packets`], ...quality(q.peer)]),
+			["To peers", `${bytes(s.up.bytes)}, ${count(s.up.packets)} packets`], ...quality(q.peer)]))),
 		make("h3", {}, "Peers"),
 		s.peers.length ? make("table", {}, body) : make("p", { class: "quiet" }, "None yet."), ...more,
 	];
