@@ -14,6 +14,9 @@ void conf_users_fini(struct conf *c);
 
 /* hosts.c: listeners, locals, relays */
 void conf_hosts_build(struct conf_reader *r);
+/* hosts.c: adds this host's addresses of one family, or of both (ADDR_NONE) */
+struct conf_addrs;
+void conf_hosts_add_all(struct conf_reader *r, struct conf_addrs *l, enum addr_family family);
 /* external.c: what relay addresses are called outside, and externals; after the relays are known */
 void conf_external_build(struct conf_reader *r);
 

@@ -151,5 +151,6 @@ void conf_drop(struct conf *c)
 	free(c->relays);
 	free(c->externals);
 	free(c->locals);
+	free(c->http_places);
 	free(c);
 }

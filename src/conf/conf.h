@@ -118,6 +118,8 @@ struct conf {
 	bool http_wanted;     /* its port was asked for: it must be had */
 	bool http_open;	      /* metrics need no token */
 	struct addr http;
+	struct addr *http_places; /* where it is reached: `http`, or on a wildcard all of this host's */
+	size_t n_http_places;
 	const char *http_cert_file, *http_pkey_file; /* both or none; borrowed */
 	struct conf_token *tokens;
 	size_t n_tokens;

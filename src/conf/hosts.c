@@ -143,6 +143,12 @@ static void check_dtls(struct conf_reader *r)
 	c->has_dtls = c->cert.n && !c->no_dtls;
 }
 
+void conf_hosts_add_all(struct conf_reader *r, struct conf_addrs *l, enum addr_family family)
+{
+	add_local(r, l, family, false);
+	add_local(r, l, family, true);
+}
+
 /* Behind a wildcard every address of the host is listened on: none of them is a peer's. */
 static void build_locals(struct conf_reader *r)
 {
@@ -150,10 +156,8 @@ static void build_locals(struct conf_reader *r)
 	struct conf_addrs l = { 0 };
 
 	for (size_t i = 0; i < c->n_listeners; i++)
-		if (addr_is_any(&c->listeners[i])) {
-			add_local(r, &l, (enum addr_family)c->listeners[i].family, false);
-			add_local(r, &l, (enum addr_family)c->listeners[i].family, true);
-		}
+		if (addr_is_any(&c->listeners[i]))
+			conf_hosts_add_all(r, &l, (enum addr_family)c->listeners[i].family);
 	c->locals = l.v;
 	c->n_locals = l.n;
 }

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "conf/addrs.h"
 #include "conf/check.h"
 
 enum { FILE_MAX = 65536 };
@@ -188,6 +189,22 @@ static void choose_files(struct conf_reader *r)
 				 "http-pkey");
 }
 
+/* An IPv6 wildcard may carry IPv4, too. */
+static void find_places(struct conf_reader *r)
+{
+	struct conf *c = r->conf;
+	struct conf_addrs l = { 0 };
+
+	if (!c->has_http)
+		return;
+	if (addr_is_any(&c->http))
+		conf_hosts_add_all(r, &l, ADDR_NONE);
+	else
+		conf_addrs_add(r, &l, &c->http);
+	c->http_places = l.v;
+	c->n_http_places = l.n;
+}
+
 static void check_path(struct conf_reader *r)
 {
 	const char *path = r->conf->prometheus_path;
@@ -209,6 +226,7 @@ void conf_http_build(struct conf_reader *r)
 	choose_address(r);
 	choose_files(r);
 	check_path(r);
+	find_places(r);
 }
 
 void conf_http_fini(struct conf *c)

@@ -247,6 +247,19 @@ enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_liv
 	return verdict;
 }
 
+enum turn_policy turn_policy_connect(const struct conf *conf, const struct conf_live *live,
+				     const struct addr *peer)
+{
+	enum turn_policy verdict = turn_policy_peer(conf, live, peer);
+
+	if (turn_policy_denies(verdict) || !conf->has_http || peer->port != conf->http.port)
+		return verdict;
+	for (size_t i = 0; i < conf->n_http_places; i++)
+		if (addr_ip_eq(&conf->http_places[i], peer))
+			return TURN_POLICY_STATS;
+	return verdict;
+}
+
 bool turn_policy_is_tunnel(const struct addr *client)
 {
 	const uint8_t *ip = client->ip;
@@ -271,6 +284,7 @@ static const struct {
 	[TURN_POLICY_SPECIAL] = { "special_purpose", "allowed-peer-ip" },
 	[TURN_POLICY_DISGUISE] = { "ipv4_in_ipv6", "allowed-peer-ip" },
 	[TURN_POLICY_DATABASE] = { "database", "allowed-peer-ip" },
+	[TURN_POLICY_STATS] = { "stats_port", "none" },
 	[TURN_POLICY_LISTED] = { "denied_peer_ip", "allowed-peer-ip" },
 };
 

@@ -25,6 +25,7 @@ enum turn_policy {
 	TURN_POLICY_SPECIAL,  /* any other special-purpose range of IANA's registries */
 	TURN_POLICY_DISGUISE, /* IPv4 in IPv6: mapped, compatible, 6to4, Teredo, ISATAP */
 	TURN_POLICY_DATABASE, /* one of this server's own databases */
+	TURN_POLICY_STATS,    /* this server's stats port */
 	TURN_POLICY_LISTED,   /* denied-peer-ip, of the configuration or of a database */
 	N_TURN_POLICY
 };
@@ -37,6 +38,10 @@ static inline bool turn_policy_denies(enum turn_policy p)
 /* Judges the IP of `peer`; its port does not matter. `live` is what the databases say, or NULL. */
 enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
 				  const struct addr *peer);
+
+/* The same for a TCP connection to `peer`: its port matters, too. */
+enum turn_policy turn_policy_connect(const struct conf *conf, const struct conf_live *live,
+				     const struct addr *peer);
 
 /* True for addresses from which RFC 8656 s.21.4 forbids allocations: Teredo and 6to4. */
 bool turn_policy_is_tunnel(const struct addr *client);

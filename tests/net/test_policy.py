@@ -3,7 +3,8 @@ import re
 
 import lab
 from harness import check, equal, test
-from turnclient import IPV6, REQUESTED_FAMILY
+from test_tcp_relay import CONNECT, stream
+from turnclient import IPV6, REQUESTED_FAMILY, peer_address
 
 OPEN = "allows by default what we deny"
 
@@ -205,3 +206,19 @@ def own_addresses(t):
 @test("the same with allow-private-peers", not_coturn=OPEN)
 def own_addresses_private(t):
     own_addresses_are_sealed(t)
+
+
+@test("the stats port is nobody's TCP peer, by whichever address of this host; the port beside it is refused by the kernel",
+      not_coturn="has another port")
+def stats_port(t):
+    for http in (lab.RELAY_PUB, "0.0.0.0", "::"):
+        s = t.server(listening_ip=lab.SRV, relay_ip=lab.RELAY, http_address=http, http_open_metrics=True,
+                     http_port=9641)
+        for ip in (lab.RELAY_PUB, lab.SRV_ALT, lab.RELAY_ALT):
+            denied = ip == lab.RELAY_PUB or http != lab.RELAY_PUB
+            for port, code in ((9641, 403 if denied else 447), (9642, 447)):
+                c = stream(t)
+                c.allocate_tcp()
+                equal(c.request(CONNECT, [peer_address(ip, port)]).code, code, "%s: %s:%d" % (http, ip, port))
+        s.wait_log("peer_denied .*reason=stats_port", 2)
+        s.stop()
