@@ -29,6 +29,9 @@ static const struct {
 enum {
 	OUTSIDE_SLOTS = 0x7FC0,
 	OPTIONAL = 0x8000, /* RFC 8489 s.14: types from here on need not be understood */
+	/* ADDITIONAL-ADDRESS-FAMILY before RFC 8656 gave it a number: coturn's client sends it until
+	 * 4.6. IANA has given this one to nobody; Microsoft's use of it is in answers only. */
+	DRAFT_ADDITIONAL_FAMILY = 0x8032,
 };
 
 #define ATTR(id, number, min, max, kind, text) \
@@ -284,8 +287,11 @@ static uint64_t countable(const struct stun_msg *m)
 static void take_attr(struct stun_msg *m, uint16_t type, struct rd v)
 {
 	uint64_t open = countable(m), bit;
-	int a = attr_find(type);
+	int a;
 
+	if (type == DRAFT_ADDITIONAL_FAMILY && rd_left(&v) == 4)
+		type = STUN_T_ADDITIONAL_ADDRESS_FAMILY;
+	a = attr_find(type);
 	if (a < 0) {
 		m->n_unknown += type < OPTIONAL && open == UINT64_MAX;
 		return;

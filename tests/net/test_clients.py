@@ -132,6 +132,28 @@ def v6_client_v4_peer(t):
     load(t, "-X", "-e", lab.PEER, "-r", "3480", server=lab.SRV6)
 
 
+@test("dual allocation (-Z): a relayed address of each family, over UDP and TCP", timeout=60)
+def dual_allocation(t):
+    s = served(t)
+    with_peer(t, lab.PEER)
+    loads = [start_load(t, *options, clients=1) for options in (
+        ("-Z", "-e", lab.PEER, "-r", "3480"), ("-Z", "-s", "-y"), ("-Z", "-t", "-e", lab.PEER, "-r", "3480"))]
+    for p in loads:
+        end_load(t, p)
+    if t.kind == "taciturn":
+        both = re.findall(r"alloc_open .* transport=(\w+) relay4=10\S+ relay6=\[fd", s.log())
+        equal(set(both), {"udp", "tcp"}, "transports with both families")
+
+
+@test("mobility (-M), an origin (-o) and a bandwidth (-a) that are asked for in vain disturb nothing", timeout=60)
+def extras(t):
+    served(t)
+    loads = [start_load(t, "-y", *options, clients=1) for options in (
+        ("-M",), ("-M", "-t"), ("-o", "https://example.org", "-a", "100000"))]
+    for p in loads:
+        end_load(t, p)
+
+
 @test("IPv6 client to client")
 def v6_client_to_client(t):
     served(t)

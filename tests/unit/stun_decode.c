@@ -296,6 +296,26 @@ static void test_reserved_bits_are_ignored(void **state)
 	assert_true(m.even_port_reserve);
 }
 
+static void test_additional_family_by_its_draft_number(void **state)
+{
+	struct stun_msg m;
+	struct wr w;
+
+	(void)state;
+	begin(&w);
+	stun_add_u32(&w, 0x8032, 0x02000000);
+	decode(&w, &m);
+	assert_true(stun_has(&m, STUN_A_ADDITIONAL_ADDRESS_FAMILY));
+	assert_int_equal(m.additional_family, 2);
+	assert_int_equal(m.bad, 0);
+	/* what has another length is somebody else's, and optional */
+	begin(&w);
+	stun_add(&w, 0x8032, "a host name", 11);
+	decode(&w, &m);
+	assert_int_equal(m.present, 0);
+	assert_int_equal(m.n_unknown, 0);
+}
+
 static void test_numbers_and_bytes(void **state)
 {
 	struct stun_msg m;
@@ -427,6 +447,7 @@ int main(void)
 		cmocka_unit_test(test_names_are_utf8),
 		cmocka_unit_test(test_names_are_bare),
 		cmocka_unit_test(test_reserved_bits_are_ignored),
+		cmocka_unit_test(test_additional_family_by_its_draft_number),
 		cmocka_unit_test(test_numbers_and_bytes),
 		cmocka_unit_test(test_error_code_range),
 		cmocka_unit_test(test_unknown_attributes),
