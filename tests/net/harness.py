@@ -28,12 +28,14 @@ class Timeout(AssertionError):
     pass
 
 
-def test(promise, timeout=30, not_coturn=None):
-    """Registers a test. `promise` says what holds; `not_coturn` why the stand-in need not keep it."""
+def test(promise, timeout=30, not_coturn=None, heavy=False):
+    """Registers a test. `promise` says what holds; `not_coturn` why the stand-in need not keep it.
+    `heavy`: the time goes into a client that is no smaller for a sanitized server, which other tests
+    ask the same; so it is tried with the plain build only."""
     def add(fn):
         module = fn.__module__.replace("test_", "", 1)
         name = "%s.%s: %s" % (module, fn.__name__, promise)
-        TESTS[name] = dict(fn=fn, name=name, timeout=timeout, not_coturn=not_coturn)
+        TESTS[name] = dict(fn=fn, name=name, timeout=timeout, not_coturn=not_coturn, heavy=heavy)
         return fn
     return add
 

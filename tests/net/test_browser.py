@@ -1,6 +1,5 @@
 """Headless Chromium: a call whose both ends are relayed."""
 import base64
-import fcntl
 import hashlib
 import json
 import os
@@ -10,30 +9,12 @@ import subprocess
 
 import lab
 from harness import Skip, check, equal, minted, test
+from kept import modules
+from test_web import site
 
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "browser")
 SECRET = "another-secret-for-tests"
 CHROMIUM = "/usr/bin/chromium"
-
-
-def modules():
-    """The directory with node_modules as package-lock.json says, installed if it is not there."""
-    with open(os.path.join(HERE, "package-lock.json"), "rb") as f:
-        version = hashlib.sha256(f.read()).hexdigest()[:16]
-    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    path = os.path.join(cache, "taciturn-tests", "browser-" + version)
-    os.makedirs(path, exist_ok=True)
-    with open(os.path.join(path, "lock"), "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not os.path.exists(os.path.join(path, "complete")):
-            for name in ("package.json", "package-lock.json"):
-                shutil.copy(os.path.join(HERE, name), path)
-            r = subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=path,
-                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-            check(r.returncode == 0, "npm ci failed:\n%s", r.stdout)
-            with open(os.path.join(path, "complete"), "w"):
-                pass
-    return os.path.join(path, "node_modules")
 
 
 def pinned(cert):
@@ -45,16 +26,16 @@ def pinned(cert):
 
 
 def call(t, name, password, server=lab.SRV, messages=1000, frames=30, mint=None, url="turn:%s:3478?transport=udp",
-         trust=None, gather_only=False):
+         trust=None, gather_only=False, visit=None):
     """One call in a fresh browser; returns what the page found out."""
     if not os.path.exists(CHROMIUM) or not shutil.which("node"):
         raise Skip("no chromium or no nodejs")
     host = "[%s]" % server if ":" in server else server
     options = {"iceServers": [{"urls": url % host, "username": name, "credential": password}],
                "flags": ["--ignore-certificate-errors-spki-list=" + pinned(trust)] if trust else [],
-               "gather_only": gather_only, "mint": mint, "messages": messages, "video": frames, "timeout_ms": int(45000 * t.scale),
-               "profile": os.path.join(t.dir, "profile")}
-    env = dict(os.environ, NODE_PATH=modules(), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
+               "gather_only": gather_only, "visit": visit, "mint": mint, "messages": messages, "video": frames,
+               "timeout_ms": int(45000 * t.scale), "profile": os.path.join(t.dir, "profile")}
+    env = dict(os.environ, NODE_PATH=modules(HERE), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
     status, out = t.run(t.lab.cli, "node", os.path.join(HERE, "relay.js"), json.dumps(options),
                         timeout=70, env=env)
     found = re.search(r"^RESULT (.*)$", out, re.M)
@@ -72,6 +53,7 @@ def relayed_call(t, name, password, relay=lab.RELAY, messages=1000, frames=30, t
         equal((pair["local"], pair["remote"], pair["protocol"]), ("relay", "relay", transport), "selected pair")
         equal(pair["local_address"], relay, "address of the candidate")
         check(pair["sent"] > 1000 and pair["received"] > 1000, "bytes of the pair: %s", pair)
+    return r
 
 
 @test("a static user: 1000 messages in order and fake-camera video, relay to relay", timeout=90)
@@ -125,6 +107,18 @@ def call_tls(t):
     cert, pkey = t.certificate()
     t.server(cert=cert, pkey=pkey, no_tls=False, tls_listening_port=443)
     relayed_call(t, "alice", "wonderland", url="turns:%s:443?transport=tcp", transport="tls", trust=cert)
+
+
+@test("a browser reads the site behind port 443, and calls through the same port from its page", timeout=90,
+      heavy=True, not_coturn="no web site behind it")
+def call_behind_site(t):
+    t.net()
+    site(t, 8080)
+    cert, pkey = t.certificate()
+    t.server(cert=cert, pkey=pkey, no_tls=False, tls_listening_port=443, https_backend="127.0.0.1:8080")
+    r = relayed_call(t, "alice", "wonderland", url="turns:%s:443?transport=tcp", transport="tls", trust=cert,
+                     visit="https://%s/page" % lab.SRV, messages=100, frames=10)
+    equal(r["page"].strip(), "site /page client unknown", "what the site says")
 
 
 @test("turns: to a server that shows a certificate nobody vouches for: the browser does not call", timeout=60)

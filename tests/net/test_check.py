@@ -6,8 +6,9 @@ import shutil
 
 import lab
 from harness import Skip, check, equal, test
+from kept import modules
 from statsport import CONF, PORT, TOKENS, StatsPort
-from test_browser import CHROMIUM, HERE, modules, pinned
+from test_browser import CHROMIUM, HERE, pinned
 
 OURS = "it has no such page"
 
@@ -31,7 +32,7 @@ def visit(t, cert, name, token=TOKENS["mint"]):
                "flags": ["--ignore-certificate-errors-spki-list=" + pinned(cert)],
                "profile": os.path.join(t.dir, "profile"), "timeout_ms": int(40000 * t.scale),
                "picture": pictures and os.path.join(os.path.abspath(pictures), "check-%s.png" % name)}
-    env = dict(os.environ, NODE_PATH=modules(), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
+    env = dict(os.environ, NODE_PATH=modules(HERE), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
     status, out = t.run(t.lab.cli, "node", os.path.join(HERE, "check.js"), json.dumps(options), timeout=70, env=env)
     found = re.search(r"^RESULT (.*)$", out, re.M)
     check(status == 0 and found, "the browser reports no result")

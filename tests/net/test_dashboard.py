@@ -6,8 +6,9 @@ import shutil
 
 import lab
 from harness import Skip, check, equal, test
+from kept import modules
 from statsport import CONF, PORT, TOKENS
-from test_browser import CHROMIUM, HERE, modules
+from test_browser import CHROMIUM, HERE
 
 ODD = "<img src=x>"
 URL = "http://%s:%d/" % (lab.SRV, PORT)
@@ -27,7 +28,7 @@ def drive(t, client):
     options = {"url": URL, "wrong": "no-such-token-0123456789", "token": TOKENS["admin"], "odd": ODD, "client": client,
                "profile": os.path.join(t.dir, "profile"), "timeout_ms": int(20000 * t.scale),
                "pictures": pictures and os.path.abspath(pictures)}
-    env = dict(os.environ, NODE_PATH=modules(), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
+    env = dict(os.environ, NODE_PATH=modules(HERE), HOME=t.dir, XDG_CONFIG_HOME=t.dir, XDG_CACHE_HOME=t.dir)
     return t.spawn(t.lab.cli, "node", os.path.join(HERE, "dashboard.js"), json.dumps(options), env=env)
 
 
