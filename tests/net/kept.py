@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 
-from harness import check
+from harness import Skip, check
 
 
 def kept(name, sources, make):
@@ -46,6 +46,8 @@ def modules(directory):
 
 def compiled(source, library):
     """The program that a C file and a library that pkg-config knows make."""
+    if not shutil.which("cc") or subprocess.run(["pkg-config", "--exists", library]).returncode != 0:
+        raise Skip("no compiler, or no " + library)
     name = os.path.basename(source)[:-2]
 
     def make(path):

@@ -1,0 +1,3 @@
+module taciturn.test/pion
+
+go 1.19
