@@ -228,7 +228,8 @@ static void on_message(struct relay_from *c, const uint8_t *p, size_t len)
 	struct stun_msg msg;
 
 	if (stun_decode(p, len, &msg)) {
-		count(&c->r->cnt, drop_malformed);
+		if (!relay_request_classic(c->r, &c->path, &c->tuple, p, len))
+			count(&c->r->cnt, drop_malformed);
 		return;
 	}
 	if (msg.class == STUN_INDICATION && msg.method == STUN_SEND) {

@@ -356,6 +356,11 @@ void relay_request(struct relay *r, const struct relay_path *path,
 		   const struct turn_tuple *tuple, struct relay_session *s,
 		   const struct stun_msg *msg);
 
+/* The same for a datagram that is no message; false where it is no Binding request of RFC 3489 either, or these
+ * are not to be served. */
+bool relay_request_classic(struct relay *r, const struct relay_path *path, const struct turn_tuple *tuple,
+			   const uint8_t *p, size_t len);
+
 struct relay_parked; /* relay/park.h */
 
 /* Handles a request that has waited for `a`, unless its client has gone; takes p. */

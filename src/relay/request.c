@@ -8,6 +8,7 @@
 #include "relay/record.h"
 #include "relay/relay.h"
 #include "relay/splice.h"
+#include "stun/classic.h"
 #include "turn/alloc.h"
 #include "turn/reply.h"
 
@@ -250,6 +251,25 @@ void relay_request(struct relay *r, const struct relay_path *path,
 		return;
 	}
 	handle(r, &a);
+}
+
+bool relay_request_classic(struct relay *r, const struct relay_path *path, const struct turn_tuple *tuple,
+			   const uint8_t *p, size_t len)
+{
+	uint8_t renewed[STUN_CLASSIC_MAX], buf[TURN_ANSWER_MAX];
+	struct stun_msg msg;
+	struct turn_tx tx = { .req = &msg, .tuple = *tuple, .classic = true };
+	struct wr out = wr_init(buf, sizeof buf);
+
+	if (!r->shared->conf->rfc3489_compatibility || tuple->transport != TURN_UDP ||
+	    !stun_classic_renew(p, len, renewed) || stun_decode(renewed, len, &msg))
+		return false;
+	if (turn_server_request(&r->env, &tx, &out) == TURN_REPLY) {
+		stun_classic_restore(p, &out);
+		send_answer(r, path, tuple, &out);
+	}
+	turn_tx_fini(&tx);
+	return true;
 }
 
 void relay_request_again(struct relay *r, struct relay_parked *p, const struct relay_answer *a)

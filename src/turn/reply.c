@@ -86,7 +86,7 @@ enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, st
 		stun_add(out, STUN_T_SOFTWARE, SOFTWARE_TEXT, sizeof SOFTWARE_TEXT - 1);
 	if (add_integrity(env, tx, out))
 		return TURN_DROP;
-	if (conf->fingerprint || stun_has(tx->req, STUN_A_FINGERPRINT))
+	if ((conf->fingerprint || stun_has(tx->req, STUN_A_FINGERPRINT)) && !tx->classic)
 		stun_add_fingerprint(out);
 	count_answer(env, tx);
 	return out->bad ? TURN_DROP : TURN_REPLY;

@@ -28,6 +28,7 @@ struct turn_tx {
 	struct turn_tuple tuple;
 	struct turn_session *session; /* of the tuple, or NULL; NULL again once it has ended */
 	const struct auth_given *given; /* the answer to TURN_WANT_KEY; NULL: nobody was asked */
+	bool classic; /* a Binding request of RFC 3489: its cookie is not the client's */
 	bool again; /* the same request was here before and authenticated, and had to wait for a relay */
 	/* --- */
 	struct auth_who who;

@@ -376,6 +376,39 @@ def _(w):
         check(not {A_INTEGRITY, A_SHA256} & set(numbers(a)), "signed: %s", numbers(a))
 
 
+def plain(value):
+    """s.14.1"""
+    equal((value[0], value[1]), (0, 1 if len(value) == 8 else 2), "first bytes")
+    return socket.inet_ntop(socket.AF_INET if value[1] == 1 else socket.AF_INET6, value[4:]), \
+        int.from_bytes(value[2:4], "big")
+
+
+@case("12 old", "clients of RFC 3489: MAPPED-ADDRESS, and their own bytes in the cookie's place", UDP_ONLY)
+def _(w):
+    for tid in (bytes(16), bytes(range(16)), b"\xff" * 16):
+        for attrs in (b"", attr(A_USERNAME, b"old1"), attr(0xFF00, b"optional")):
+            w.send(struct.pack("!HH", BINDING, len(attrs)) + tid + attrs)
+            got = w.next()
+            equal((got[:2], got[4:20]), (b"\1\1", tid), "type and transaction")
+            a = read(got[:4] + COOKIE + got[8:])
+            equal((numbers(a), plain(a.attrs[0][1])), ([A_MAPPED], w.here), "answer")
+        w.send(message(BINDING, [(0x0003, b"\0\0\0\6")], tid=tid[4:], cookie=tid[:4]))
+        a = read(w.next().replace(tid[:4], COOKIE, 1))
+        equal((code(a), get(a, A_UNKNOWN)), (420, b"\0\3"), "answer to CHANGE-REQUEST")
+
+
+@case("12 old", "… and nothing else without a cookie", UDP_ONLY)
+def _(w):
+    w.silent(*(struct.pack("!HH", kind, 0) + bytes(16) for kind in (2, 3, 0x11, 0x101, 0x111)),
+             struct.pack("!HH", BINDING, 4) + bytes(16), struct.pack("!HH", BINDING, 0) + bytes(17))
+
+
+@case("14.1", "MAPPED-ADDRESS beside XOR-MAPPED-ADDRESS, where clients of RFC 3489 are to be served")
+def _(w):
+    a = w.ask(message(BINDING))
+    equal((plain(get(a, A_MAPPED)), unxored(get(a, A_XOR_MAPPED), a.tid)), (w.here, w.here), "addresses")
+
+
 # --- s.14: attributes
 
 @case("14", "the padding MUST be ignored by the receiver")
@@ -482,3 +515,5 @@ case.test("answers: addresses, error codes, phrases", "6.3.1.1", "6.3.1.2", "14.
 case.test("fingerprint: FINGERPRINT is optional, last, right, and mirrored", "7", "14.7")
 case.test("attributes: padding, order and repetition; Binding for everybody", "11", "12", "14")
 case.test("transports: demultiplexing, DTLS, ALPN", "RFC 7983 7", "RFC 7350 3", "RFC 7443 2")
+case.test("classic: clients of RFC 3489, where they are to be served", "12 old", "14.1", rfc3489_compatibility=True,
+          stun_backward_compatibility=True)

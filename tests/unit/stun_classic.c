@@ -32,6 +32,41 @@ static void test_a_request_gets_500(void **state)
 	assert_int_equal(m.error_code, 500);
 }
 
+/* RFC 5389 s.12.2: it is served as if it had a cookie, and the answer has the client's 16 bytes. */
+static void test_renewed_and_restored(void **state)
+{
+	uint8_t buf[STUN_CLASSIC_MAX], answer[64];
+	struct wr out = wr_init(answer, sizeof answer);
+	struct stun_msg m;
+
+	(void)state;
+	assert_true(stun_classic_renew(request, sizeof request, buf));
+	assert_int_equal(stun_decode(buf, sizeof request, &m), OK);
+	assert_int_equal(m.method, STUN_BINDING);
+	assert_true(stun_has(&m, STUN_A_CHANGE_REQUEST));
+	stun_begin(&out, STUN_SUCCESS, STUN_BINDING, m.txid);
+	stun_classic_restore(request, &out);
+	assert_memory_equal(answer + 4, request + 4, 16);
+}
+
+static void test_not_renewed(void **state)
+{
+	static uint8_t large[STUN_CLASSIC_MAX + 4];
+	uint8_t raw[sizeof request], buf[STUN_CLASSIC_MAX];
+
+	(void)state;
+	memcpy(large, request, 20);
+	assert_true(stun_classic_renew(large, STUN_CLASSIC_MAX, buf));
+	assert_false(stun_classic_renew(large, sizeof large, buf));
+	assert_false(stun_classic_renew(request, 19, buf));
+	memcpy(raw, request, sizeof raw);
+	raw[1] = 2; /* Shared Secret */
+	assert_false(stun_classic_renew(raw, sizeof raw, buf));
+	raw[1] = 1;
+	memcpy(raw + 4, "\x21\x12\xA4\x42", 4);
+	assert_false(stun_classic_renew(raw, sizeof raw, buf));
+}
+
 static void test_nothing_else_does(void **state)
 {
 	static const struct {
@@ -70,6 +105,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_request_gets_500),
+		cmocka_unit_test(test_renewed_and_restored),
+		cmocka_unit_test(test_not_renewed),
 		cmocka_unit_test(test_nothing_else_does),
 	};
 
