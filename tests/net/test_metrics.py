@@ -1,6 +1,7 @@
 """The metrics: their form, and that what they say of traffic is true."""
 import json
 import os
+import time
 import urllib.parse
 
 import lab
@@ -79,3 +80,31 @@ def truth(t):
     t.until(lambda: answer_of_prometheus(
         t, 'taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="up",realm="taciturn.test"}') == up_bytes,
         "Prometheus has %d bytes" % up_bytes, 20, pace=0.5)
+
+
+@test("5,000 scrapes and calls while datagrams pass: none is lost or late, memory and descriptors stay",
+      timeout=120, not_coturn=OURS)
+def many(t):
+    s = t.server(**{k.replace("-", "_"): v for k, v in CONF.items()})
+    p = StatsPort(t, role="read")
+    c, peer = t.client(), t.peer()
+    c.allocate()
+    c.bind(0x4001, *peer.getsockname())
+    paths = ["/metrics", "/api/v1/status", "/api/v1/sessions?limit=100", "/healthz", "/api/v1/users/alice",
+             "/api/v1/history", "/api/v1/sessions/nobody", "/nowhere"]
+    for path in paths * 25:  # what is allocated once
+        p.get(path)
+    rss, fds, waits = s.rss_kib(), s.n_fds(), []
+    for n in range(5000):
+        sent = time.monotonic()
+        c.send_channel(0x4001, b"%d" % n)
+        p.get(paths[n % len(paths)])
+        equal(peer.recv(100), b"%d" % n, "the datagram beside a request")
+        waits.append(time.monotonic() - sent)
+    grown = s.rss_kib() - rss
+    print("# a request and a datagram: median %.2f ms, 99 %% %.2f ms; memory %+d KiB"
+          % (sorted(waits)[2500] * 1000, sorted(waits)[4950] * 1000, grown))
+    check(sorted(waits)[4950] < 0.1 * t.scale, "1 %% wait for more than %.3f s", sorted(waits)[4950])
+    check(grown < 1024 * t.scale ** 3, "memory grows by %d KiB", grown)  # a sanitizer keeps what was freed
+    equal(s.n_fds(), fds, "descriptors")
+    equal(p.metrics()['taciturn_path_packets_total{path="user"}'], 5000, "packets relayed by this program")
