@@ -351,6 +351,9 @@ static void write_stores(FILE *f, const struct admin *a)
 	EACH(taciturn_store_failures_total, n_failed);
 	EACH(taciturn_store_reconnects_total, n_reconnects);
 	EACH(taciturn_store_waiting, waiting);
+	EACH(taciturn_store_rows_lost_total, lost);
+	EACH(taciturn_byte_quota_near_total, near);
+	EACH(taciturn_byte_quota_over_total, over);
 #undef EACH
 	head(f, METRIC_taciturn_store_latency_seconds);
 	for (size_t i = 0; i < n; i++)

@@ -22,6 +22,8 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/live.h \
 	%D%/parse.c \
 	%D%/parse.h \
+	%D%/period.c \
+	%D%/period.h \
 	%D%/print.c \
 	%D%/reader.c \
 	%D%/reader.h \

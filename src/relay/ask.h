@@ -8,16 +8,17 @@
 #include "auth/longterm.h"
 #include "base/str.h"
 #include "conf/live.h"
+#include "conf/period.h"
 #include "turn/session.h"
 
 enum {
-	RELAY_ASK_PERIOD_LEN = 16, /* "2026-11", "2026-11-20", terminated */
-	RELAY_ASK_ID_LEN = 128,	   /* a session's public id, terminated */
+	RELAY_ASK_ID_LEN = 128, /* a session's public id, terminated */
 };
 
 enum relay_ask_kind {
 	RELAY_ASK_KEY,	   /* the long-term key of a user; answered */
 	RELAY_ASK_LEASE,   /* one more allocation of a user; answered */
+	RELAY_ASK_HOLD,	   /* … that was let in without an answer: it counts from when the store can count */
 	RELAY_ASK_RELEASE, /* … which has ended, or never began */
 	RELAY_ASK_USAGE,   /* what users relayed since they were last told of */
 	RELAY_ASK_RECORD,  /* a session that has ended */
@@ -38,7 +39,8 @@ enum relay_ask_status {
 /* What one user relayed: to be added. */
 struct relay_ask_usage {
 	struct str user;
-	char period[RELAY_ASK_PERIOD_LEN];
+	enum conf_period kind; /* of the period */
+	char period[CONF_PERIOD_NAME];
 	struct turn_traffic rx, tx;
 	uint64_t sessions;
 };
@@ -55,10 +57,11 @@ struct relay_ask {
 	enum relay_ask_kind kind;
 	uint64_t ticket; /* KEY, LEASE */
 	struct str realm, user;
-	const char *id; /* LEASE, RELEASE: the session's public id */
+	const char *id; /* LEASE, HOLD, RELEASE: the session's public id */
 	/* LEASE: what holds where the database has no limits for this user; 0: no limit */
 	int64_t user_max, total_max, bytes_max;
-	char period[RELAY_ASK_PERIOD_LEN];
+	char period[CONF_PERIOD_NAME];
+	int64_t made_s; /* LEASE: when the credential was made at the earliest, seconds since 1970 */
 	const struct relay_ask_usage *usage;
 	size_t n_usage;
 	const struct relay_record *record;
@@ -84,7 +87,7 @@ struct relay_answer {
 /* Given to a relay by its worker; all zero: there is nobody to ask. */
 struct relay_asker {
 	/* Takes a question. False: there is no room. KEY and LEASE are not answered then; the rest is lost, but
-	 * for USAGE that is not the last, which comes again. RELEASE, RECORD and the last USAGE are refused only
+	 * for USAGE that is not the last, which comes again. HOLD, RELEASE, RECORD and the last USAGE are refused only
 	 * when what waits for the store has reached its bound. */
 	bool (*ask)(void *arg, const struct relay_ask *q);
 	void *arg;

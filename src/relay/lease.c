@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/bug.h"
 
@@ -21,38 +20,45 @@ static int64_t first_of(int64_t of_realm, int64_t of_all, int64_t of_conf)
 					   : of_conf;
 }
 
-static void limits_of_realm(const struct relay *r, struct relay_grant *out)
+static const struct conf_live_realm *realm_of(const struct conf_live *live, struct str name)
 {
 	static const struct conf_live_realm none = { .max_bps = CONF_LIVE_UNSET,
 						     .total_quota = CONF_LIVE_UNSET,
 						     .user_quota = CONF_LIVE_UNSET };
+	const struct conf_live_realm *realm = conf_live_find_realm(live, name);
+
+	return realm ? realm : &none;
+}
+
+uint64_t relay_lease_max_bps(const struct relay *r, const struct conf_live *live)
+{
+	const struct conf *conf = r->shared->conf;
+
+	return (uint64_t)first_of(realm_of(live, str_of(conf->realm))->max_bps, realm_of(live, STR_LIT(""))->max_bps,
+				  conf->max_bps);
+}
+
+static void limits_of_realm(const struct relay *r, struct relay_grant *out)
+{
 	const struct conf *conf = r->shared->conf;
 	const struct conf_live *live = r->env.auth.live;
-	const struct conf_live_realm *realm = conf_live_find_realm(live, str_of(conf->realm));
-	const struct conf_live_realm *all = conf_live_find_realm(live, STR_LIT(""));
+	const struct conf_live_realm *realm = realm_of(live, str_of(conf->realm));
+	const struct conf_live_realm *all = realm_of(live, STR_LIT(""));
 
-	realm = realm ? realm : &none;
-	all = all ? all : &none;
 	out->user_max = first_of(realm->user_quota, all->user_quota, conf->user_quota);
 	out->total_max = first_of(realm->total_quota, all->total_quota, conf->total_quota);
-	out->max_bps = (uint64_t)first_of(realm->max_bps, all->max_bps, conf->max_bps);
+	out->max_bps = relay_lease_max_bps(r, live);
 	out->user_bps = (uint64_t)conf->user_max_bps;
-	out->period = (enum relay_period)conf->byte_quota_period;
+	out->period = (enum conf_period)conf->byte_quota_period;
 }
 
 static void limits_of_user(const struct relay_answer *a, struct relay_grant *out)
 {
-	static const char *const words[] = { [RELAY_PERIOD_MONTH] = "month",
-					     [RELAY_PERIOD_DAY] = "day",
-					     [RELAY_PERIOD_30D] = "30d" };
-
 	if (a->max_allocations != CONF_LIVE_UNSET)
 		out->user_max = a->max_allocations;
 	if (a->max_bps != CONF_LIVE_UNSET)
 		out->user_bps = (uint64_t)a->max_bps;
-	for (unsigned i = 0; i < ARRAY_LEN(words); i++)
-		if (strcmp(a->period, words[i]) == 0)
-			out->period = (enum relay_period)i;
+	(void)conf_period_find(a->period, &out->period); /* none: as configured */
 	out->leased = a->counted;
 }
 
@@ -65,7 +71,9 @@ static void refuse(struct relay_grant *g, unsigned code, const char *why)
 /* quota-on-store-failure: RFC 8656 s.7.2 has 508 for a server that cannot now and may later. */
 static void without_answer(const struct relay *r, struct relay_grant *g)
 {
-	if (r->shared->conf->quota_on_store_failure != RELAY_FAILURE_ALLOW)
+	if (r->shared->conf->quota_on_store_failure == RELAY_FAILURE_ALLOW)
+		g->owed = true;
+	else
 		refuse(g, 508, "store_down");
 }
 
@@ -104,6 +112,15 @@ void relay_lease_judge(const struct relay *r, const struct turn_tx *tx,
 
 /* --- the lease --- */
 
+int64_t relay_lease_made_s(const struct relay *r, uint64_t secret, int64_t expires_s)
+{
+	int64_t max_ttl = r->shared->conf->credential_max_ttl;
+
+	if (!secret)
+		return r->env.auth.wall_s;
+	return max_ttl && expires_s > max_ttl ? expires_s - max_ttl : 0;
+}
+
 bool relay_lease_ask(struct relay *r, uint64_t ticket, uint64_t id, const struct turn_tx *tx)
 {
 	const struct conf *conf = r->shared->conf;
@@ -114,13 +131,28 @@ bool relay_lease_ask(struct relay *r, uint64_t ticket, uint64_t id, const struct
 			       .realm = str_of(conf->realm),
 			       .user = tx->who.user,
 			       .id = relay_session_id(r, id, text),
-			       .bytes_max = conf->user_byte_quota };
+			       .bytes_max = conf->user_byte_quota,
+			       .made_s = relay_lease_made_s(r, tx->who.secret,
+							   tx->who.expires_s) };
 
 	relay_lease_judge(r, tx, NULL, &g);
 	q.user_max = g.user_max;
 	q.total_max = g.total_max;
-	relay_lease_period(g.period, r->env.auth.wall_s, q.period);
+	conf_period_name(g.period, r->env.auth.wall_s, q.period);
 	return r->asker.ask(r->asker.arg, &q);
+}
+
+bool relay_lease_hold(struct relay *r, struct str user, const char *id)
+{
+	const struct relay_ask q = { .kind = RELAY_ASK_HOLD,
+				     .realm = str_of(r->shared->conf->realm),
+				     .user = user,
+				     .id = id };
+
+	if (r->asker.ask(r->asker.arg, &q))
+		return true;
+	count(&r->cnt, store_lost);
+	return false;
 }
 
 void relay_lease_release(struct relay *r, struct str user, const char *id)
@@ -132,16 +164,4 @@ void relay_lease_release(struct relay *r, struct str user, const char *id)
 
 	if (!r->asker.ask(r->asker.arg, &q))
 		count(&r->cnt, store_lost);
-}
-
-void relay_lease_period(enum relay_period p, int64_t wall_s, char out[RELAY_ASK_PERIOD_LEN])
-{
-	enum { DAY_S = 86400, WINDOW = 30 };
-	time_t t = (time_t)wall_s;
-	struct tm tm;
-
-	if (p == RELAY_PERIOD_30D)
-		t -= t % ((time_t)WINDOW * DAY_S);
-	gmtime_r(&t, &tm);
-	strftime(out, RELAY_ASK_PERIOD_LEN, p == RELAY_PERIOD_MONTH ? "%Y-%m" : "%Y-%m-%d", &tm);
 }

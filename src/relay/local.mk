@@ -42,6 +42,8 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/record.c \
 	%D%/record.h \
 	%D%/relay.c \
+	%D%/relimit.c \
+	%D%/relimit.h \
 	%D%/relay.h \
 	%D%/request.c \
 	%D%/session.c \

@@ -2,6 +2,7 @@
 #include "relay/conn.h"
 #include "relay/dtls.h"
 #include "relay/park.h"
+#include "relay/relimit.h"
 #include "relay/splice.h"
 #include "relay/usage.h"
 
@@ -275,11 +276,14 @@ void relay_set_live(struct relay *r, struct conf_live *live)
 
 static void swap_live(struct relay *r)
 {
+	struct conf_live *old = r->live;
+
 	if (!r->next_live)
 		return;
-	conf_live_drop(r->live);
 	r->env.auth.live = r->live = r->next_live;
 	r->next_live = NULL;
+	relay_relimit_live(r, old);
+	conf_live_drop(old);
 }
 
 void relay_tick(struct relay *r)

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/bucket.h"
+#include "conf/period.h"
 #include "log/log.h"
 #include "net/loop.h"
 #include "net/sock.h"
@@ -77,9 +78,6 @@ struct relay_endpoint {
 	tick resume;
 };
 
-/* The windows that bytes are counted in: the words of byte-quota-period. */
-enum relay_period { RELAY_PERIOD_MONTH, RELAY_PERIOD_DAY, RELAY_PERIOD_30D };
-
 /* The words of quota-on-store-failure. */
 enum relay_failure { RELAY_FAILURE_ALLOW, RELAY_FAILURE_DENY };
 
@@ -113,7 +111,7 @@ struct relay_bill {
 	struct turn_traffic out_rx, out_tx;   /* what was published */
 	struct turn_traffic seen_rx, seen_tx; /* what `peruser` has */
 	struct relay_peruser *peruser;	      /* NULL: its user has no place among them */
-	enum relay_period period;
+	enum conf_period period;
 	bool told;   /* usage knows of the session */
 	bool leased; /* the store counts it */
 };

@@ -143,6 +143,14 @@ static void release(struct relay *r, uint64_t id, struct str user)
 	relay_lease_release(r, user, relay_session_id(r, id, text));
 }
 
+/* Released like one that was granted. */
+static void hold(struct relay *r, struct relay_session *s)
+{
+	char text[RELAY_ASK_ID_LEN];
+
+	s->bill->leased = relay_lease_hold(r, s->turn.user, relay_session_id(r, s->id, text));
+}
+
 static void close_bill(struct relay *r, struct relay_session *s)
 {
 	if (!s->bill)
@@ -237,6 +245,8 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 		turn_session_limit(&r->env, &s->turn, grant->max_bps);
 	if (r->shared->perusers)
 		s->bill->peruser = relay_peruser_enter(r->shared->perusers, s->turn.user);
+	if (grant->owed && s->bill)
+		hold(r, s);
 	tx->session = &s->turn;
 	count(&r->cnt, alloc_opened);
 	count(&r->cnt, opened[tx->tuple.transport]);

@@ -65,10 +65,11 @@ static bool row_of(const struct relay *r, const struct relay_session *s,
 		.rx = { t->rx.packets - b->told_rx.packets, t->rx.bytes - b->told_rx.bytes },
 		.tx = { t->tx.packets - b->told_tx.packets, t->tx.bytes - b->told_tx.bytes },
 		.sessions = !b->told,
+		.kind = b->period,
 	};
 	if (!row->rx.packets && !row->tx.packets && !row->sessions)
 		return false;
-	relay_lease_period(b->period, r->env.auth.wall_s, row->period);
+	conf_period_name(b->period, r->env.auth.wall_s, row->period);
 	return true;
 }
 

@@ -6,8 +6,8 @@
 #include "base/crypto.h"
 
 /*
- * In a file: u32 magic, u32 bytes that follow, u32 CRC of them; then EPOCH, SEQ, TTL as u64, the node, and the
- * rows. A text is u32 length and bytes; numbers are big-endian.
+ * In a file: u32 magic, u32 bytes that follow, u32 CRC of them; then EPOCH and SEQ as u64, who numbered it, and
+ * the rows. A text is u32 length and bytes; numbers are big-endian.
  */
 enum { MAGIC = 0x74616374, HEADER = 12 };
 
@@ -65,14 +65,28 @@ void store_batch_free(struct store_batch *b)
 	free(b);
 }
 
+/* Room is for a power of two of rows: it is used up when there are as many. */
+static bool has_grown(size_t n)
+{
+	return (n & (n - 1)) == 0;
+}
+
+static size_t room(size_t n)
+{
+	return n ? n * 2 : 1;
+}
+
 enum err store_batch_add_usage(struct store_batch *b, const struct store_usage *row)
 {
 	if (store_batch_rows(b) >= STORE_BATCH_ROWS)
 		return ERR_FULL;
-	if (!b->usage)
-		b->usage = calloc(STORE_BATCH_ROWS, sizeof *b->usage);
-	if (!b->usage)
-		return ERR_NOMEM;
+	if (has_grown(b->n_usage)) {
+		struct store_usage *all = realloc(b->usage, room(b->n_usage) * sizeof *all);
+
+		if (!all)
+			return ERR_NOMEM;
+		b->usage = all;
+	}
 	b->usage[b->n_usage++] = *row;
 	return OK;
 }
@@ -81,12 +95,41 @@ enum err store_batch_add_record(struct store_batch *b, const struct store_record
 {
 	if (store_batch_rows(b) >= STORE_BATCH_ROWS)
 		return ERR_FULL;
-	if (!b->records)
-		b->records = calloc(STORE_BATCH_ROWS, sizeof *b->records);
-	if (!b->records)
-		return ERR_NOMEM;
+	if (has_grown(b->n_records)) {
+		struct store_record *all = realloc(b->records, room(b->n_records) * sizeof *all);
+
+		if (!all)
+			return ERR_NOMEM;
+		b->records = all;
+	}
 	b->records[b->n_records++] = *row;
 	return OK;
+}
+
+static bool copy_text(struct str *s)
+{
+	char *p = malloc(s->len + 1);
+
+	if (p && s->len)
+		memcpy(p, s->p, s->len);
+	*s = (struct str){ p, p ? s->len : 0 };
+	return p;
+}
+
+enum err store_batch_add_record_copy(struct store_batch *b, const struct store_record *row)
+{
+	struct store_record r = *row;
+	struct str *text[RECORD_TEXTS];
+	bool ok = true;
+	enum err e;
+
+	texts_of(&r, text);
+	for (size_t i = 0; i < RECORD_TEXTS; i++)
+		ok &= copy_text(text[i]);
+	e = ok ? store_batch_add_record(b, &r) : ERR_NOMEM;
+	if (e)
+		free_record_texts(&r);
+	return e;
 }
 
 /* --- bytes out --- */
@@ -145,6 +188,7 @@ static void put_usage(struct out *o, const struct store_usage *u)
 	put_u64(o, u->rx_packets);
 	put_u64(o, u->tx_packets);
 	put_u64(o, u->sessions);
+	put_u64(o, (uint64_t)u->ttl_s);
 }
 
 static void put_record(struct out *o, const struct store_record *r)
@@ -180,7 +224,6 @@ enum err store_batch_encode(const struct store_batch *b, uint8_t **buf, size_t *
 	put_u64(&o, 0); /* length and CRC */
 	put_u64(&o, (uint64_t)b->epoch);
 	put_u64(&o, b->seq);
-	put_u64(&o, (uint64_t)b->usage_ttl_s);
 	put_text(&o, b->from);
 	put_u32(&o, (uint32_t)b->n_usage);
 	for (size_t i = 0; i < b->n_usage; i++)
@@ -249,6 +292,7 @@ static bool get_usage(struct rd *r, struct store_batch *b)
 	u.rx_packets = get_u64(r);
 	u.tx_packets = get_u64(r);
 	u.sessions = get_u64(r);
+	u.ttl_s = (int64_t)get_u64(r);
 	if (ok && rd_ok(r) && !store_batch_add_usage(b, &u))
 		return true;
 	free((char *)u.realm.p);
@@ -298,7 +342,7 @@ enum err store_batch_decode(struct rd *r, struct store_batch **out)
 	uint32_t magic, len, crc;
 	struct store_batch *b;
 	struct rd body;
-	int64_t epoch, ttl_s;
+	int64_t epoch;
 	uint64_t seq;
 
 	if (rd_left(r) == 0)
@@ -313,12 +357,10 @@ enum err store_batch_decode(struct rd *r, struct store_batch **out)
 		return ERR_MALFORMED;
 	epoch = (int64_t)get_u64(&body);
 	seq = get_u64(&body);
-	ttl_s = (int64_t)get_u64(&body);
 	b = store_batch_new(rd_str(&body, rd_u32(&body)), epoch);
 	if (!b)
 		return ERR_NOMEM;
 	b->seq = seq;
-	b->usage_ttl_s = ttl_s;
 	if (!get_body(&body, b)) {
 		store_batch_free(b);
 		return ERR_MALFORMED;

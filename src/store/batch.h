@@ -16,14 +16,13 @@ enum {
 
 struct store_batch {
 	struct list node;
-	struct str from; /* the node that made it; owned, like all text in it */
+	struct str from; /* who numbered it; owned, like all text in it */
 	int64_t epoch;
 	uint64_t seq;
 	struct store_usage *usage;
 	size_t n_usage;
 	struct store_record *records;
 	size_t n_records;
-	int64_t usage_ttl_s;
 };
 
 struct store_batch *store_batch_new(struct str from, int64_t epoch); /* NULL: no memory */
@@ -32,6 +31,8 @@ void store_batch_free(struct store_batch *b);			      /* NULL is fine */
 /* Takes a row over, texts too; the caller forgets it. ERR_NOMEM, ERR_FULL: it is still the caller's. */
 must_check enum err store_batch_add_usage(struct store_batch *b, const struct store_usage *row);
 must_check enum err store_batch_add_record(struct store_batch *b, const struct store_record *row);
+/* The same with copies of the texts. */
+must_check enum err store_batch_add_record_copy(struct store_batch *b, const struct store_record *row);
 
 static inline size_t store_batch_rows(const struct store_batch *b)
 {

@@ -20,7 +20,8 @@ struct store_leases {
 	struct list renewed, giving;
 	size_t n_giving, n_ops;
 	struct list deadlines;
-	tick now;
+	tick now, again; /* not before that, for the last one failed */
+	bool failed;	 /* … and all that are held are to be renewed then */
 };
 
 /* A batch of renewals or releases under way. */
@@ -30,6 +31,7 @@ struct batch {
 	struct store_held held[STORE_LEASE_BATCH];
 	struct held *owned[STORE_LEASE_BATCH]; /* of a release: freed with it */
 	char *texts[STORE_LEASE_BATCH];	       /* of a renewal: copies, for a lease may end meanwhile */
+	bool done;
 };
 
 enum err store_leases_new(struct store_leases **out, struct store_link *link, const uint64_t hash_key[2])
@@ -100,51 +102,97 @@ static struct held *find(const struct store_leases *l, const char *id)
 	return NULL;
 }
 
+static bool is_counted(const struct store_leases *l)
+{
+	return l->link->kind->counts_leases;
+}
+
+/* NULL: it is not renewed, and ends by its time. */
+static struct held *keep(struct store_leases *l, struct str realm, struct str user, const char *id)
+{
+	struct held *h = !is_counted(l) || find(l, id) ? NULL : make(realm, user, id);
+
+	if (h)
+		hmap_insert(&l->held, &h->node, addr_siphash(l->hash_key, id, strlen(id)));
+	return h;
+}
+
 void store_leases_took(struct store_leases *l, struct str realm, struct str user, const char *id)
 {
-	struct held *h = find(l, id) ? NULL : make(realm, user, id);
+	struct held *h = keep(l, realm, user, id);
 
-	if (!h) /* not renewed then: it ends by its time */
+	if (!h)
 		return;
 	h->renewed = l->now;
-	hmap_insert(&l->held, &h->node, addr_siphash(l->hash_key, id, strlen(id)));
 	list_push(&l->renewed, &h->order);
 }
 
-void store_leases_gave(struct store_leases *l, struct str realm, struct str user, const char *id)
+void store_leases_hold(struct store_leases *l, struct str realm, struct str user, const char *id)
 {
-	struct held *h = find(l, id);
+	struct held *h = keep(l, realm, user, id);
 
-	if (h) {
-		hmap_remove(&l->held, &h->node);
-		list_del(&h->order);
-	} else {
-		h = make(realm, user, id); /* granted late: nobody held it, and it is there all the same */
-	}
 	if (!h)
 		return;
+	h->renewed = 0;
+	list_push(l->renewed.next, &h->order); /* the first that is due */
+}
+
+/* Takes it. */
+static void give(struct store_leases *l, struct held *h)
+{
 	if (l->n_giving == STORE_LEASE_GIVING) {
-		free(h);
+		free(h); /* it ends by its time */
 		return;
 	}
 	list_push(&l->giving, &h->order);
 	l->n_giving++;
 }
 
-static void on_answer(struct store_asked *a, enum store_status status)
+void store_leases_gave(struct store_leases *l, struct str realm, struct str user, const char *id)
 {
-	/* What could not be given back ends by its time; what could not be renewed is when the database is back. */
-	(void)a;
-	(void)status;
+	struct held *h = find(l, id);
+
+	if (!is_counted(l))
+		return;
+	if (h) {
+		hmap_remove(&l->held, &h->node);
+		list_del(&h->order);
+	} else {
+		h = make(realm, user, id); /* granted late: nobody held it, and it is there all the same */
+	}
+	if (h)
+		give(l, h);
 }
 
-static void on_gone(struct store_asked *a)
+void store_leases_spare(struct store_leases *l, struct str realm, struct str user, const char *id)
+{
+	if (!find(l, id))
+		store_leases_gave(l, realm, user, id);
+}
+
+static void on_answer(struct store_asked *a, enum store_status status)
 {
 	struct batch *b = container_of(a, struct batch, asked);
 
-	b->l->n_ops--;
+	b->done = b->done || status == STORE_OK || status == STORE_UNSUPPORTED;
+}
+
+/* What could not be given back is tried again, and what could not be renewed. */
+static void on_gone(struct store_asked *a)
+{
+	struct batch *b = container_of(a, struct batch, asked);
+	struct store_leases *l = b->l;
+
+	l->n_ops--;
+	if (!b->done) {
+		l->again = l->now + STORE_LEASE_AGAIN_MS;
+		l->failed |= a->op.kind == STORE_RENEW;
+	}
 	for (size_t i = 0; i < b->asked.op.n_held; i++) {
-		free(b->owned[i]);
+		if (b->done || !b->owned[i])
+			free(b->owned[i]);
+		else
+			give(l, b->owned[i]);
 		free(b->texts[i]);
 	}
 	free(b);
@@ -158,7 +206,7 @@ static struct batch *begin(struct store_leases *l, enum store_op_kind kind)
 		return NULL;
 	b->l = l;
 	b->asked.op = (struct store_op){ .kind = kind, .held = b->held, .ttl_ms = STORE_LEASE_MS };
-	b->asked.answered = on_answer;
+	b->asked.answered = b->asked.late = on_answer;
 	b->asked.gone = on_gone;
 	l->n_ops++;
 	return b;
@@ -238,9 +286,12 @@ void store_leases_run(struct store_leases *l, tick now)
 {
 	l->now = now;
 	store_link_expire(&l->deadlines, now);
-	if (!l->link->up)
+	if (!l->link->up || tick_before(now, l->again))
 		return;
-	while (l->n_ops < STORE_LEASE_IN_FLIGHT && (give_some(l) || renew_some(l)))
+	if (l->failed)
+		store_leases_renew_all(l);
+	l->failed = false;
+	while (l->n_ops < STORE_LEASE_IN_FLIGHT && !tick_before(now, l->again) && (give_some(l) || renew_some(l)))
 		;
 }
 
@@ -248,6 +299,7 @@ void store_leases_renew_all(struct store_leases *l)
 {
 	for (struct list *at = l->renewed.next; at != &l->renewed; at = at->next)
 		list_entry(at, struct held, order)->renewed = 0;
+	l->again = 0;
 }
 
 bool store_leases_idle(const struct store_leases *l)

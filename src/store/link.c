@@ -107,6 +107,7 @@ void store_link_close(struct store_link *l)
 	if (!l->b)
 		return;
 	l->on_up = NULL;
+	l->up = false; /* what is ended now is not to be followed by more */
 	l->kind->close(l->b);
 	l->b = NULL;
 	pthread_mutex_destroy(&l->lock);
@@ -184,6 +185,22 @@ void store_link_expire(struct list *waiting, tick now)
 		a->told = true;
 		a->answered(a, STORE_DOWN);
 	}
+}
+
+void store_link_note(struct store_link *l, uint64_t waiting, uint64_t lost)
+{
+	pthread_mutex_lock(&l->lock);
+	l->health.waiting = waiting;
+	l->health.lost = lost;
+	pthread_mutex_unlock(&l->lock);
+}
+
+void store_link_note_quota(struct store_link *l, uint64_t near, uint64_t over)
+{
+	pthread_mutex_lock(&l->lock);
+	l->health.near = near;
+	l->health.over = over;
+	pthread_mutex_unlock(&l->lock);
 }
 
 void store_link_health(struct store_link *l, struct store_health *out)

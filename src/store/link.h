@@ -57,5 +57,10 @@ void store_link_ask(struct store_link *l, struct store_asked *a, struct list *wa
 /* Tells those whose time is over. */
 void store_link_expire(struct list *waiting, tick now);
 
+/* What waits for it and what was lost, as of now. The store thread. */
+void store_link_note(struct store_link *l, uint64_t waiting, uint64_t lost);
+/* … and the users near and over their bytes. */
+void store_link_note_quota(struct store_link *l, uint64_t near, uint64_t over);
+
 /* A copy of how it fares. Any thread. */
 void store_link_health(struct store_link *l, struct store_health *out);

@@ -11,9 +11,12 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/job.c \
 	%D%/lease.c \
 	%D%/lease.h \
+	%D%/limits.c \
 	%D%/link.c \
 	%D%/link.h \
 	%D%/memory.c \
+	%D%/neighbour.c \
+	%D%/neighbour.h \
 	%D%/op.c \
 	%D%/op.h \
 	%D%/question.c \

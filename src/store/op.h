@@ -18,6 +18,7 @@
 #include "base/str.h"
 #include "base/tick.h"
 #include "conf/live.h"
+#include "conf/period.h"
 
 enum store_status {
 	STORE_OK,
@@ -51,7 +52,6 @@ enum store_op_kind {
 enum {
 	STORE_KEY_LEN = 16,
 	STORE_ID_LEN = 128,	/* a public session id NODE.EPOCH.COUNTER, terminated */
-	STORE_PERIOD_LEN = 16,	/* 2026-11, 2026-11-20, terminated */
 	STORE_NAME_MAX = 513,	/* bytes of a user name or realm; longer ones are refused before */
 };
 
@@ -71,12 +71,26 @@ struct store_lease {
 	int64_t user_max, total_max; /* the configuration's; 0: no limit */
 	int64_t bytes_max;	     /* the configuration's; 0: no limit */
 	int64_t ttl_ms;
-	char period[STORE_PERIOD_LEN];
+	char period[CONF_PERIOD_NAME]; /* by the configuration's kind; a user's own kind goes before it */
+	int64_t made_s; /* when the credential was made at the earliest, seconds since 1970 */
 	/* out */
 	struct store_limits limits;
 	uint64_t used_bytes; /* both directions, in the period */
 	bool counted;	     /* the database holds a lease: it is to be renewed and released */
 };
+
+/* No limits of one's own. */
+struct store_limits store_limits_none(void);
+/* The limits in "max_allocations=N max_bps=N max_bytes=N period=P"; what is not named
+ * is unset. False: `why` (of 128 bytes) says what is wrong. */
+bool store_limits_parse(struct str text, struct store_limits *out, char *why);
+/* The other way round, into buf; returns its length. */
+size_t store_limits_print(const struct store_limits *l, char *buf, size_t cap);
+bool store_limits_eq(const struct store_limits *a, const struct store_limits *b);
+
+/* The window that a user's bytes count in now: of its own kind of period, or else `otherwise`. */
+const char *store_limits_window(const struct store_limits *l, const char *otherwise, int64_t wall_s,
+				char out[CONF_PERIOD_NAME]);
 
 /* One lease that is held, for STORE_RENEW and STORE_RELEASE. */
 struct store_held {
@@ -87,9 +101,12 @@ struct store_held {
 /* One row of STORE_USAGE. */
 struct store_usage {
 	struct str realm, user;
-	char period[STORE_PERIOD_LEN];
+	char period[CONF_PERIOD_NAME];
 	uint64_t rx_bytes, tx_bytes, rx_packets, tx_packets, sessions; /* to be added */
+	int64_t ttl_s; /* how long it is kept after the last that was added; 0: for ever (Redis: EXPIRE) */
 	uint64_t total_bytes; /* out: rx + tx of the user and period after it */
+	struct store_limits limits; /* out: the user's own, as of now, when has_limits */
+	bool has_limits;
 };
 
 /* An ended session (design: the session record). Text is owned by whoever made the op. */
@@ -152,14 +169,13 @@ struct store_op {
 	size_t n_held;
 	int64_t ttl_ms;
 	/* USAGE and RECORD: a batch that is applied once, though it may be sent again: NODE and EPOCH name the
-	 * process that made it, `seq` grows by one. A backend remembers the last seq of NODE and EPOCH in the
-	 * transaction that applies it, and answers STORE_OK to what it has already. */
+	 * process that made it (NODE~ what it filed), `seq` grows. A backend remembers the last seq of NODE and
+	 * EPOCH in the transaction that applies it, and answers STORE_OK to what it has already. */
 	struct str node;
 	int64_t epoch;
 	uint64_t seq;
 	struct store_usage *usage;
 	size_t n_usage;
-	int64_t usage_ttl_s; /* how long the rows are kept (Redis: EXPIRE) */
 	struct store_record *records;
 	size_t n_records;
 	struct store_event *events;
@@ -187,6 +203,7 @@ struct store_kind {
 	void (*start)(struct store_backend *b, struct store_op *op);
 	/* Connected, and the last answer was no failure. */
 	bool (*is_up)(const struct store_backend *b);
+	bool counts_leases; /* over nodes: leases are taken, renewed and released there */
 };
 
 extern const struct store_kind store_redis, store_pgsql, store_sqlite, store_memory;

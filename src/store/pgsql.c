@@ -263,4 +263,4 @@ static bool is_up(const struct store_backend *b)
 	return b->up;
 }
 
-const struct store_kind store_pgsql = { "postgresql", open_backend, close_backend, start, is_up };
+const struct store_kind store_pgsql = { "postgresql", open_backend, close_backend, start, is_up, false };

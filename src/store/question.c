@@ -5,11 +5,27 @@
 #include "base/crypto.h"
 #include "store/inside.h"
 
+/* False: there is no room now. */
+static bool hand_over(struct store *s, struct store_job *job)
+{
+	switch (s->hooks.answer(s->hooks.arg, job)) {
+	case STORE_TAKEN:
+		return true;
+	case STORE_LATER:
+		return false;
+	default:
+		if (job->kind == STORE_JOB_LEASE && job->status == STORE_OK && job->lease.counted)
+			store_leases_gave(s->leases, job->realm, job->user, job->lease.id);
+		store_job_free(job);
+		return true;
+	}
+}
+
 /* To its worker, now or when there is room. */
 static void answer(struct store *s, struct store_job *job)
 {
 	job->next = NULL;
-	if (!s->unanswered && s->hooks.answer(s->hooks.arg, job))
+	if (!s->unanswered && hand_over(s, job))
 		return;
 	*s->unanswered_end = job;
 	s->unanswered_end = &job->next;
@@ -20,7 +36,7 @@ void store_question_again(struct store *s)
 	while (s->unanswered) {
 		struct store_job *job = s->unanswered, *next = job->next;
 
-		if (!s->hooks.answer(s->hooks.arg, job))
+		if (!hand_over(s, job))
 			return;
 		s->unanswered = next;
 	}
@@ -34,6 +50,7 @@ struct question {
 	struct store_asked asked;
 	struct store *s;
 	struct store_job *job; /* LEASE */
+	bool was_up;	       /* when it was asked: it may have come to the database */
 	struct str realm, user; /* KEY: lie behind the struct */
 };
 
@@ -118,6 +135,12 @@ void store_question_key(struct store *s, struct store_job *job)
 	store_link_ask(s->users, &q->asked, &s->waiting, now, STORE_ANSWER_MS);
 }
 
+void store_question_learn(struct store *s, struct str realm, struct str user, const struct store_limits *limits)
+{
+	if (store_quota_is_news(s->quotas, realm, user, limits) && s->hooks.limits(s->hooks.arg, realm, user, limits))
+		store_quota_learn(s->quotas, realm, user, limits);
+}
+
 static void on_lease(struct store_asked *a, enum store_status status)
 {
 	struct question *q = container_of(a, struct question, asked);
@@ -129,7 +152,9 @@ static void on_lease(struct store_asked *a, enum store_status status)
 		job->lease = a->op.lease;
 		if (job->lease.counted)
 			store_leases_took(q->s->leases, job->realm, job->user, job->lease.id);
-		store_quota_learn(q->s->quotas, job->realm, job->user, job->lease.limits.max_bytes);
+		store_question_learn(q->s, job->realm, job->user, &job->lease.limits);
+	} else if (status == STORE_DOWN && q->was_up) {
+		store_leases_spare(q->s->leases, job->realm, job->user, job->lease.id);
 	}
 	answer(q->s, job);
 }
@@ -140,7 +165,16 @@ static void on_late_lease(struct store_asked *a, enum store_status status)
 	struct question *q = container_of(a, struct question, asked);
 
 	if (status == STORE_OK && a->op.lease.counted)
-		store_leases_gave(q->s->leases, q->realm, q->user, a->op.lease.id);
+		store_leases_spare(q->s->leases, q->realm, q->user, a->op.lease.id);
+}
+
+void store_question_hold(struct store *s, struct store_job *job)
+{
+	const struct store_limits unknown = store_limits_none();
+
+	store_leases_hold(s->leases, job->realm, job->user, job->lease.id);
+	store_quota_learn(s->quotas, job->realm, job->user, &unknown); /* what it has is news to the session */
+	store_job_free(job);
 }
 
 void store_question_lease(struct store *s, struct store_job *job)
@@ -153,6 +187,7 @@ void store_question_lease(struct store *s, struct store_job *job)
 		return;
 	}
 	q->job = job;
+	q->was_up = s->counts->up;
 	q->asked.op.kind = STORE_LEASE;
 	q->asked.op.lease = job->lease;
 	q->asked.answered = on_lease;

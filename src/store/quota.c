@@ -12,8 +12,8 @@ struct user {
 	struct hnode node;
 	struct list order; /* the one made longest ago first */
 	struct str realm, name;
-	int64_t max_bytes;
-	char near[STORE_PERIOD_LEN], over[STORE_PERIOD_LEN]; /* the period in which it was told */
+	struct store_limits limits;
+	char near[CONF_PERIOD_NAME], over[CONF_PERIOD_NAME]; /* the period in which it was told */
 };
 
 struct store_quotas {
@@ -93,20 +93,43 @@ static struct user *make(struct store_quotas *q, struct str realm, struct str na
 		memcpy(text + realm.len, name.p, name.len);
 	u->realm = (struct str){ text, realm.len };
 	u->name = (struct str){ text + realm.len, name.len };
-	u->max_bytes = CONF_LIVE_UNSET;
+	u->limits = store_limits_none();
 	hmap_insert(&q->users, &u->node, hash_of(q, realm, name));
 	list_push(&q->order, &u->order);
 	return u;
 }
 
-void store_quota_learn(struct store_quotas *q, struct str realm, struct str user, int64_t max_bytes)
+bool store_quota_is_news(const struct store_quotas *q, struct str realm, struct str user,
+			 const struct store_limits *limits)
 {
-	struct user *u = find(q, realm, user);
+	const struct store_limits none = store_limits_none();
+	const struct user *u = find(q, realm, user);
 
-	if (!u && max_bytes != CONF_LIVE_UNSET)
+	return !store_limits_eq(u ? &u->limits : &none, limits);
+}
+
+void store_quota_learn(struct store_quotas *q, struct str realm, struct str user, const struct store_limits *limits)
+{
+	struct user *u;
+
+	if (!store_quota_is_news(q, realm, user, limits))
+		return;
+	u = find(q, realm, user);
+	if (!u)
 		u = make(q, realm, user);
 	if (u)
-		u->max_bytes = max_bytes;
+		u->limits = *limits;
+}
+
+/* The window that counts for the row's user now. A report of an earlier one (it waited for the database, or for
+ * the next process) says nothing about what the user may. */
+static bool is_of_now(const struct store_quotas *q, const struct store_limits *limits, const struct store_usage *row,
+		      int64_t wall_s)
+{
+	char usual[CONF_PERIOD_NAME], window[CONF_PERIOD_NAME];
+
+	conf_period_name((enum conf_period)q->conf->byte_quota_period, wall_s, usual);
+	return strcmp(store_limits_window(limits, usual, wall_s, window), row->period) == 0;
 }
 
 static void tell(struct store_quotas *q, const struct store_usage *row, const char *event, int64_t limit)
@@ -118,21 +141,23 @@ static void tell(struct store_quotas *q, const struct store_usage *row, const ch
 }
 
 /* True for the first time in this period. */
-static bool is_news(char told[STORE_PERIOD_LEN], const char *period)
+static bool is_news(char told[CONF_PERIOD_NAME], const char *period)
 {
 	if (strcmp(told, period) == 0)
 		return false;
-	memcpy(told, period, STORE_PERIOD_LEN);
+	memcpy(told, period, CONF_PERIOD_NAME);
 	return true;
 }
 
-bool store_quota_is_over(struct store_quotas *q, const struct store_usage *row)
+bool store_quota_is_over(struct store_quotas *q, const struct store_usage *row, int64_t wall_s)
 {
 	struct user *u = find(q, row->realm, row->user);
-	int64_t limit = u && u->max_bytes != CONF_LIVE_UNSET ? u->max_bytes : q->conf->user_byte_quota;
+	struct store_limits limits = row->has_limits ? row->limits : u ? u->limits : store_limits_none();
+	int64_t limit = limits.max_bytes != CONF_LIVE_UNSET ? limits.max_bytes : q->conf->user_byte_quota;
 	bool over;
 
-	if (limit <= 0 || row->total_bytes < (uint64_t)limit / 100 * STORE_QUOTA_NEAR_PERCENT)
+	if (limit <= 0 || row->total_bytes < (uint64_t)limit / 100 * STORE_QUOTA_NEAR_PERCENT ||
+	    !is_of_now(q, &limits, row, wall_s))
 		return false;
 	over = row->total_bytes >= (uint64_t)limit;
 	if (!u)

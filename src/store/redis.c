@@ -317,4 +317,5 @@ const struct store_kind store_redis = {
 	.close = close_redis,
 	.start = start,
 	.is_up = is_up,
+	.counts_leases = true,
 };

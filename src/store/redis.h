@@ -73,6 +73,8 @@ void store_redis_users_fini(struct store_backend *b);
 void store_redis_quota_lease(struct store_redis_job *j);
 void store_redis_quota_renew(struct store_redis_job *j);
 void store_redis_quota_release(struct store_redis_job *j);
+/* The limits in four replies: max_allocations, max_bps, max_bytes, period. */
+struct store_limits store_redis_quota_limits(redisReply *const *r);
 extern const char store_redis_quota_lease_lua[], store_redis_quota_renew_lua[], store_redis_quota_release_lua[];
 /* redis_counts.c: USAGE, RECORD and EVENT. */
 void store_redis_counts_usage(struct store_redis_job *j);

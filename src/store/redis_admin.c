@@ -109,9 +109,15 @@ static bool next_pair(struct str *text, struct str *key, struct str *value)
 static void set_limit(struct store_redis_job *j, const struct table *t)
 {
 	struct str text = j->op->admin.value, key, value;
+	struct store_limits limits;
 	struct store_redis_args a;
+	char why[128];
 	size_t n = 0;
 
+	if (!store_limits_parse(text, &limits, why)) {
+		store_redis_job_fail(j, STORE_REFUSED, why);
+		return;
+	}
 	store_redis_args_init(&a);
 	store_redis_args_add(&a, STR_LIT("DEL"));
 	add_key(&a, t, j->op->admin.realm, j->op->admin.name);
@@ -120,15 +126,6 @@ static void set_limit(struct store_redis_job *j, const struct table *t)
 	store_redis_args_add(&a, STR_LIT("HSET"));
 	add_key(&a, t, j->op->admin.realm, j->op->admin.name);
 	while (next_pair(&text, &key, &value)) {
-		bool known = false;
-
-		for (size_t i = 0; i < ARRAY_LEN(limit_fields); i++)
-			known |= str_eq(key, str_of(limit_fields[i]));
-		if (!known) {
-			store_redis_job_fail(j, STORE_REFUSED, "a limit is one of max_allocations, max_bps, "
-							      "max_bytes, period");
-			break;
-		}
 		store_redis_args_add(&a, key);
 		store_redis_args_add(&a, value);
 		n++;

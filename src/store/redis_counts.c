@@ -5,6 +5,7 @@
 enum {
 	MARK_TTL_S = 30 * 86400, /* of the number of a node's last batch: longer than a spool waits */
 	RECORDS_MAX = 100000,	 /* of a realm's stream, about */
+	USAGE_WORDS = 5,	 /* of a row's answer: the total, and the user's limits */
 };
 
 /*
@@ -15,22 +16,25 @@ enum {
  */
 const char store_redis_counts_usage_lua[] =
 	"local names = { 'rx_bytes', 'tx_bytes', 'rx_packets', 'tx_packets', 'sessions' }\n"
-	"local totals = {}\n"
+	"local answer, n = {}, (#KEYS - 1) / 2\n"
 	"local fresh = tonumber(redis.call('GET', KEYS[1]) or '0') < tonumber(ARGV[1])\n"
 	"for i = 2, #KEYS do redis.call('HLEN', KEYS[i]) end\n"
 	"if fresh then redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2]) end\n"
-	"for i = 2, #KEYS do\n"
+	"for i = 2, n + 1 do\n"
 	"  if fresh then\n"
 	"    for f = 1, 5 do\n"
-	"      local n = ARGV[3 + (i - 2) * 5 + f]\n"
+	"      local n = ARGV[(i - 1) * 6 - 4 + f]\n"
 	"      if n ~= '0' then redis.call('HINCRBY', KEYS[i], names[f], n) end\n"
 	"    end\n"
-	"    if tonumber(ARGV[3]) > 0 then redis.call('EXPIRE', KEYS[i], ARGV[3]) end\n"
+	"    local ttl = tonumber(ARGV[(i - 1) * 6 + 2])\n"
+	"    if ttl > 0 then redis.call('EXPIRE', KEYS[i], ttl) end\n"
 	"  end\n"
 	"  local u = redis.call('HMGET', KEYS[i], 'rx_bytes', 'tx_bytes')\n"
-	"  totals[i - 1] = string.format('%.0f', tonumber(u[1] or '0') + tonumber(u[2] or '0'))\n"
+	"  local q = redis.call('HMGET', KEYS[i + n], 'max_allocations', 'max_bps', 'max_bytes', 'period')\n"
+	"  answer[#answer + 1] = string.format('%.0f', tonumber(u[1] or '0') + tonumber(u[2] or '0'))\n"
+	"  for f = 1, 4 do answer[#answer + 1] = q[f] or '' end\n"
 	"end\n"
-	"return totals\n";
+	"return answer\n";
 
 const char store_redis_counts_record_lua[] =
 	"if tonumber(redis.call('GET', KEYS[1]) or '0') >= tonumber(ARGV[1]) then return 0 end\n"
@@ -102,9 +106,13 @@ static void on_usage(struct store_redis_job *j, unsigned index, const redisReply
 	for (size_t i = first; i < op->n_usage && r->type == REDIS_REPLY_ARRAY; i++) {
 		if (!str_eq(op->usage[i].realm, op->usage[first].realm))
 			continue;
-		if (n < r->elements && store_redis_number(r->element[n], &v) && v >= 0)
+		if (n + USAGE_WORDS > r->elements)
+			return;
+		if (store_redis_number(r->element[n], &v) && v >= 0)
 			op->usage[i].total_bytes = (uint64_t)v;
-		n++;
+		op->usage[i].limits = store_redis_quota_limits(r->element + n + 1);
+		op->usage[i].has_limits = true;
+		n += USAGE_WORDS;
 	}
 }
 
@@ -117,15 +125,18 @@ static void send_usage(struct store_redis_job *j, size_t first)
 
 	for (size_t i = first; i < op->n_usage; i++)
 		n += str_eq(op->usage[i].realm, realm);
-	store_redis_job_script(j, &a, STORE_REDIS_USAGE, n + 1);
+	store_redis_job_script(j, &a, STORE_REDIS_USAGE, 2 * n + 1);
 	add_mark(&a, op, realm);
 	for (size_t i = first; i < op->n_usage; i++) {
 		if (str_eq(op->usage[i].realm, realm))
 			add_usage_key(&a, &op->usage[i]);
 	}
+	for (size_t i = first; i < op->n_usage; i++) {
+		if (str_eq(op->usage[i].realm, realm))
+			store_redis_args_own(&a, realm, "quota", op->usage[i].user);
+	}
 	store_redis_args_u64(&a, op->seq);
 	store_redis_args_u64(&a, MARK_TTL_S);
-	store_redis_args_i64(&a, op->usage_ttl_s);
 	for (size_t i = first; i < op->n_usage; i++) {
 		const struct store_usage *u = &op->usage[i];
 
@@ -136,6 +147,7 @@ static void send_usage(struct store_redis_job *j, size_t first)
 		add_count(&a, u->rx_packets);
 		add_count(&a, u->tx_packets);
 		add_count(&a, u->sessions);
+		store_redis_args_i64(&a, u->ttl_s);
 	}
 	store_redis_job_send(j, &a);
 }

@@ -34,7 +34,7 @@ const char store_redis_quota_lease_lua[] =
 	"  if kind == 'month' then return string.format('%04d-%02d', y, m) end\n"
 	"  return string.format('%04d-%02d-%02d', y, m, doy - math.floor((153 * mp + 2) / 5) + 1)\n"
 	"end\n"
-	"if q[4] and q[4] ~= '' then period = first_day(q[4]) end\n"
+	"if q[4] == 'month' or q[4] == 'day' or q[4] == '30d' then period = first_day(q[4]) end\n"
 	"local u = redis.call('HMGET', KEYS[5] .. period, 'rx_bytes', 'tx_bytes')\n"
 	"local used = tonumber(u[1] or '0') + tonumber(u[2] or '0')\n"
 	"local function say(what)\n"
@@ -44,7 +44,7 @@ const char store_redis_quota_lease_lua[] =
 	"redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', now)\n"
 	"if not redis.call('ZSCORE', KEYS[1], id) then\n"
 	"  local revoked = redis.call('HGET', KEYS[4], ARGV[7])\n"
-	"  if revoked and (tonumber(revoked) or 0) > s then return say('revoked') end\n"
+	"  if revoked and (tonumber(revoked) or 0) > tonumber(ARGV[8]) then return say('revoked') end\n"
 	"  local bytes = limit(q[3], ARGV[5])\n"
 	"  if bytes and used >= bytes then return say('bytes') end\n"
 	"  local max = limit(q[1], ARGV[3])\n"
@@ -83,6 +83,23 @@ const char store_redis_quota_release_lua[] =
 
 static const struct str no_user = { NULL, 0 };
 
+struct store_limits store_redis_quota_limits(redisReply *const *r)
+{
+	struct store_limits l = store_limits_none();
+	struct str period = store_redis_text(r[3]);
+	int64_t v;
+
+	if (store_redis_number(r[0], &v) && v >= 0)
+		l.max_allocations = v;
+	if (store_redis_number(r[1], &v) && v >= 0)
+		l.max_bps = v;
+	if (store_redis_number(r[2], &v) && v >= 0)
+		l.max_bytes = v;
+	if (period.len < sizeof l.period)
+		snprintf(l.period, sizeof l.period, "%.*s", STR_ARG(period));
+	return l;
+}
+
 static void on_lease(struct store_redis_job *j, unsigned index, const redisReply *r)
 {
 	static const struct {
@@ -93,7 +110,7 @@ static void on_lease(struct store_redis_job *j, unsigned index, const redisReply
 		{ "bytes", STORE_FULL_BYTES }, { "revoked", STORE_REVOKED },
 	};
 	struct store_lease *lease = &j->op->lease;
-	struct str word, period;
+	struct str word;
 	int64_t v;
 
 	(void)index;
@@ -106,16 +123,7 @@ static void on_lease(struct store_redis_job *j, unsigned index, const redisReply
 		if (str_eq(word, str_of(words[i].text)))
 			j->status = words[i].status;
 	}
-	lease->limits = (struct store_limits){ CONF_LIVE_UNSET, CONF_LIVE_UNSET, CONF_LIVE_UNSET, "" };
-	if (store_redis_number(r->element[1], &v) && v >= 0)
-		lease->limits.max_allocations = v;
-	if (store_redis_number(r->element[2], &v) && v >= 0)
-		lease->limits.max_bps = v;
-	if (store_redis_number(r->element[3], &v) && v >= 0)
-		lease->limits.max_bytes = v;
-	period = store_redis_text(r->element[4]);
-	if (period.len < sizeof lease->limits.period)
-		snprintf(lease->limits.period, sizeof lease->limits.period, "%.*s", STR_ARG(period));
+	lease->limits = store_redis_quota_limits(r->element + 1);
 	lease->used_bytes = store_redis_number(r->element[5], &v) && v > 0 ? (uint64_t)v : 0;
 	lease->counted = j->status == STORE_OK;
 }
@@ -144,6 +152,7 @@ void store_redis_quota_lease(struct store_redis_job *j)
 	store_redis_args_i64(&a, op->lease.bytes_max);
 	store_redis_args_add(&a, str_of(op->lease.period));
 	store_redis_args_add(&a, op->user);
+	store_redis_args_i64(&a, op->lease.made_s);
 	store_redis_job_send(j, &a);
 }
 

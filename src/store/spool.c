@@ -6,73 +6,47 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum {
-	HEADER = 12,   /* of a batch: magic, length, CRC */
-	MAX_FILES = 64, /* of earlier processes; the newest beyond that wait for the next start */
-};
+enum { HEADER = 12 }; /* of a batch: magic, length, CRC */
 
-/* NAME.EPOCH.0 holds what a process that ended still had in memory, NAME.EPOCH.1 what was too much before. */
+/* An open file, which we have the lock of. */
 struct file {
 	char *path; /* owned */
 	long long epoch;
-	int part;
+	int fd;
+	off_t at; /* read up to here */
+	uint64_t rows; /* behind that */
 };
 
 struct store_spool {
 	char *dir, *name;
 	int64_t epoch;
-	struct file file[MAX_FILES + 1];
+	struct file file[STORE_SPOOL_FILES]; /* of others, oldest first */
 	size_t n_files;
-	int own_fd;	/* part 1 of this process; -1: not made yet */
-	int read_fd;	/* of file[0]; -1: not open */
-	off_t read_at;
-	size_t got;	/* bytes of the batch that get() gave */
-	size_t got_rows;
-	uint64_t rows;
+	struct file own; /* fd -1: not made yet */
+	off_t own_size;
+	unsigned n_damaged;
+	struct file *got_of; /* the file of the batch that get() gave; NULL: none is out */
+	size_t got, got_rows;
 };
+
+static void forget(struct file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd); /* the lock goes with it */
+	free(f->path);
+	*f = (struct file){ .fd = -1 };
+}
 
 static enum err set_path(const struct store_spool *s, struct file *f)
 {
-	if (asprintf(&f->path, "%s/%s.%lld.%d", s->dir, s->name, f->epoch, f->part) >= 0)
+	if (asprintf(&f->path, "%s/%s.%lld", s->dir, s->name, f->epoch) >= 0)
 		return OK;
 	f->path = NULL;
 	return ERR_NOMEM;
-}
-
-static int by_age(const void *a, const void *b)
-{
-	const struct file *x = a, *y = b;
-
-	if (x->epoch != y->epoch)
-		return x->epoch < y->epoch ? -1 : 1;
-	return x->part - y->part;
-}
-
-static enum err find_files(struct store_spool *s)
-{
-	DIR *d = opendir(s->dir);
-	size_t name_len = strlen(s->name);
-	struct dirent *e;
-
-	if (!d)
-		return ERR_SYS;
-	while ((e = readdir(d)) && s->n_files < MAX_FILES) {
-		struct file *f = &s->file[s->n_files];
-		char end;
-
-		if (strncmp(e->d_name, s->name, name_len) != 0 || e->d_name[name_len] != '.')
-			continue;
-		if (sscanf(e->d_name + name_len, ".%lld.%d%c", &f->epoch, &f->part, &end) != 2)
-			continue;
-		if (!set_path(s, f))
-			s->n_files++;
-	}
-	closedir(d);
-	qsort(s->file, s->n_files, sizeof *s->file, by_age);
-	return OK;
 }
 
 /* One batch of fd at `at`. ERR_NOTFOUND at the end; ERR_MALFORMED: damage, or a write that was cut off. */
@@ -102,51 +76,86 @@ static enum err read_batch(int fd, off_t at, struct store_batch **out, size_t *l
 	return e == ERR_NOTFOUND ? ERR_MALFORMED : e;
 }
 
-/* How much earlier processes left. */
-static void count_rows(struct store_spool *s)
-{
-	for (size_t i = 0; i < s->n_files; i++) {
-		int fd = open(s->file[i].path, O_RDONLY | O_CLOEXEC);
-		struct store_batch *b;
-		size_t len;
-		off_t at = 0;
+/* --- files of others --- */
 
-		while (fd >= 0 && !read_batch(fd, at, &b, &len)) {
-			s->rows += store_batch_rows(b);
-			store_batch_free(b);
-			at += (off_t)len;
-		}
-		if (fd >= 0)
-			close(fd);
+static void count_rows(struct file *f)
+{
+	struct store_batch *b;
+	off_t at = 0;
+	size_t len;
+
+	while (!read_batch(f->fd, at, &b, &len)) {
+		f->rows += store_batch_rows(b);
+		store_batch_free(b);
+		at += (off_t)len;
 	}
 }
 
-static void close_fd(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
-}
-
-static void remove_if_empty(const char *path)
+/* Locks a file that was found. False: it is a living process's, or gone, or there is nothing in it. */
+static bool claim(struct file *f)
 {
 	struct stat st;
 
-	if (stat(path, &st) == 0 && st.st_size == 0)
-		unlink(path);
+	f->fd = open(f->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+	if (f->fd < 0 || flock(f->fd, LOCK_EX | LOCK_NB) || fstat(f->fd, &st) || st.st_nlink == 0)
+		return false;
+	if (st.st_size == 0) /* whoever is just making it sees that it is gone, and makes it again */
+		unlink(f->path);
+	return st.st_size > 0;
 }
+
+static bool is_known(const struct store_spool *s, long long epoch)
+{
+	for (size_t i = 0; i < s->n_files; i++)
+		if (s->file[i].epoch == epoch)
+			return true;
+	return epoch == s->epoch;
+}
+
+static int by_age(const void *a, const void *b)
+{
+	const struct file *x = a, *y = b;
+
+	return x->epoch < y->epoch ? -1 : x->epoch > y->epoch;
+}
+
+void store_spool_scan(struct store_spool *s)
+{
+	size_t name_len = strlen(s->name), n_before = s->n_files;
+	DIR *d = s->got_of ? NULL : opendir(s->dir); /* the order may change: not while a batch is out */
+	struct dirent *e;
+
+	while (d && (e = readdir(d)) && s->n_files < STORE_SPOOL_FILES) {
+		struct file f = { .fd = -1 };
+		char end;
+
+		if (strncmp(e->d_name, s->name, name_len) != 0 || e->d_name[name_len] != '.' ||
+		    sscanf(e->d_name + name_len, ".%lld%c", &f.epoch, &end) != 1 || is_known(s, f.epoch))
+			continue;
+		if (set_path(s, &f) || !claim(&f)) {
+			forget(&f);
+			continue;
+		}
+		count_rows(&f);
+		s->file[s->n_files++] = f;
+	}
+	if (d)
+		closedir(d);
+	if (s->n_files != n_before)
+		qsort(s->file, s->n_files, sizeof *s->file, by_age);
+}
+
+/* --- begin and end --- */
 
 void store_spool_close(struct store_spool *s)
 {
 	if (!s)
 		return;
-	close_fd(&s->read_fd);
-	close_fd(&s->own_fd);
-	for (size_t i = 0; i < s->n_files; i++) {
-		if (s->file[i].epoch == s->epoch)
-			remove_if_empty(s->file[i].path);
-		free(s->file[i].path);
-	}
+	if (s->own.fd >= 0 && s->own_size == 0)
+		unlink(s->own.path);
+	forget(&s->own);
+	for (size_t i = 0; i < s->n_files; i++)
+		forget(&s->file[i]);
 	free(s->name);
 	free(s->dir);
 	free(s);
@@ -159,14 +168,14 @@ enum err store_spool_open(struct store_spool **out, const char *dir, const char 
 
 	if (!s)
 		return ERR_NOMEM;
-	s->own_fd = s->read_fd = -1;
+	s->own.fd = -1;
 	s->epoch = epoch;
 	s->name = strdup(name);
 	s->dir = strdup(dir);
 	if (!s->name || !s->dir)
 		e = ERR_NOMEM;
 	else
-		e = access(dir, W_OK | X_OK) ? ERR_SYS : find_files(s);
+		e = access(dir, R_OK | W_OK | X_OK) ? ERR_SYS : OK;
 	if (e) {
 		int no = errno;
 
@@ -174,121 +183,164 @@ enum err store_spool_open(struct store_spool **out, const char *dir, const char 
 		errno = no;
 		return e;
 	}
-	count_rows(s);
 	*out = s;
 	return OK;
 }
 
-static enum err open_own(struct store_spool *s, int part, int *fd)
-{
-	struct file f = { .epoch = s->epoch, .part = part };
-	enum err e = set_path(s, &f);
+/* --- our own file --- */
 
-	if (e)
-		return e;
-	*fd = open(f.path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (*fd < 0 || part == 0) {
-		free(f.path);
-		return *fd < 0 ? ERR_SYS : OK;
+/* Another process may find it before we have the lock, and remove it as an empty one: then once more. */
+static enum err make_own(struct store_spool *s)
+{
+	struct file f = { .epoch = s->epoch, .fd = -1 };
+	struct stat st = { 0 };
+	enum err e = set_path(s, &f);
+	int no;
+
+	for (int i = 0; !e && i < 100 && st.st_nlink == 0; i++) {
+		if (f.fd >= 0)
+			close(f.fd);
+		f.fd = open(f.path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (f.fd < 0 || flock(f.fd, LOCK_EX) || fstat(f.fd, &st))
+			e = ERR_SYS;
 	}
-	s->file[s->n_files++] = f;
-	return OK;
+	if (!e && st.st_nlink) {
+		s->own = f;
+		s->own_size = st.st_size;
+		return OK;
+	}
+	no = errno;
+	forget(&f);
+	errno = no;
+	return e ? e : ERR_SYS;
 }
 
-static enum err append(int fd, const struct store_batch *b)
+static enum err append(struct store_spool *s, const uint8_t *buf, size_t len)
 {
+	if (s->own_size + (int64_t)len > STORE_SPOOL_BYTES)
+		return ERR_FULL;
+	if (pwrite(s->own.fd, buf, len, s->own_size) == (ssize_t)len && !fdatasync(s->own.fd)) {
+		s->own_size += (off_t)len;
+		return OK;
+	}
+	if (!errno) /* a short write says nothing */
+		errno = ENOSPC;
+	return ERR_SYS;
+}
+
+enum err store_spool_put(struct store_spool *s, const struct store_batch *b)
+{
+	enum err e = s->own.fd < 0 ? make_own(s) : OK;
 	uint8_t *buf = NULL;
 	size_t len = 0;
-	enum err e = store_batch_encode(b, &buf, &len);
-	off_t before = lseek(fd, 0, SEEK_END);
+	int no;
 
-	if (!e && (write(fd, buf, len) != (ssize_t)len || fdatasync(fd))) {
-		e = ERR_SYS;
-		(void)!ftruncate(fd, before); /* half of one would hide those behind it */
-	}
+	if (!e)
+		e = store_batch_encode(b, &buf, &len);
+	errno = e ? errno : 0;
+	if (!e)
+		e = append(s, buf, len);
+	no = errno;
+	if (e && s->own.fd >= 0) /* half of one would hide those behind it */
+		(void)!ftruncate(s->own.fd, s->own_size);
 	free(buf);
+	if (!e)
+		s->own.rows += store_batch_rows(b);
+	errno = no;
 	return e;
 }
 
-enum err store_spool_put(struct store_spool *s, const struct store_batch *b, bool first)
-{
-	enum err e = OK;
-	int fd = -1;
+/* --- reading --- */
 
-	if (first) {
-		e = open_own(s, 0, &fd);
-		if (!e)
-			e = append(fd, b);
-		close_fd(&fd);
-		return e;
-	}
-	if (s->own_fd < 0)
-		e = open_own(s, 1, &s->own_fd);
-	if (!e)
-		e = append(s->own_fd, b);
-	if (!e)
-		s->rows += store_batch_rows(b);
-	return e;
-}
-
-static bool is_own(const struct store_spool *s)
-{
-	return s->file[0].epoch == s->epoch;
-}
-
-/* The first file has been read: an old one goes, our own is begun anew. */
-static void file_is_read(struct store_spool *s, bool damaged)
+static void put_aside(struct store_spool *s, struct file *f)
 {
 	char *aside = NULL;
 
-	close_fd(&s->read_fd);
-	s->read_at = 0;
-	if (is_own(s)) {
-		(void)!ftruncate(s->own_fd, 0);
-		return;
-	}
-	if (!damaged)
-		unlink(s->file[0].path);
-	else if (asprintf(&aside, "%s.damaged", s->file[0].path) >= 0)
-		rename(s->file[0].path, aside);
+	s->n_damaged++;
+	if (asprintf(&aside, "%s.damaged", f->path) >= 0)
+		rename(f->path, aside);
 	free(aside);
-	free(s->file[0].path);
+}
+
+/* The first of the others' files has been read, as far as it can be. */
+static void others_is_read(struct store_spool *s, bool damaged)
+{
+	struct file *f = &s->file[0];
+
+	if (damaged)
+		put_aside(s, f);
+	else
+		unlink(f->path);
+	forget(f);
 	s->n_files--;
 	memmove(&s->file[0], &s->file[1], s->n_files * sizeof *s->file);
 }
 
+/* Ours is begun anew. */
+static void own_is_read(struct store_spool *s, bool damaged)
+{
+	if (damaged) {
+		put_aside(s, &s->own);
+		forget(&s->own);
+	} else if (!ftruncate(s->own.fd, 0)) {
+		s->own.at = 0;
+	} else {
+		return; /* what is known already is sent once more after a restart, and known by its number */
+	}
+	s->own_size = 0;
+}
+
+static enum err get_of(struct store_spool *s, struct file *f, struct store_batch **out)
+{
+	enum err e = read_batch(f->fd, f->at, out, &s->got);
+
+	if (e)
+		return e;
+	s->got_of = f;
+	s->got_rows = store_batch_rows(*out);
+	return OK;
+}
+
 enum err store_spool_get(struct store_spool *s, struct store_batch **out)
 {
-	while (s->n_files) {
-		enum err e;
+	enum err e;
 
-		if (s->read_fd < 0)
-			s->read_fd = open(s->file[0].path, O_RDONLY | O_CLOEXEC);
-		e = s->read_fd < 0 ? ERR_MALFORMED : read_batch(s->read_fd, s->read_at, out, &s->got);
-		if (!e) {
-			s->got_rows = store_batch_rows(*out);
-			return OK;
-		}
-		if (e == ERR_NOMEM)
+	while (s->n_files) {
+		e = get_of(s, &s->file[0], out);
+		if (!e || e == ERR_NOMEM)
 			return e;
-		if (is_own(s)) {
-			if (s->read_at)
-				file_is_read(s, false);
-			return ERR_NOTFOUND;
-		}
-		file_is_read(s, e == ERR_MALFORMED);
+		others_is_read(s, e == ERR_MALFORMED);
 	}
+	if (s->own.fd < 0 || s->own_size == 0)
+		return ERR_NOTFOUND;
+	e = s->own.at < s->own_size ? get_of(s, &s->own, out) : ERR_NOTFOUND;
+	if (!e || e == ERR_NOMEM)
+		return e;
+	own_is_read(s, e == ERR_MALFORMED);
 	return ERR_NOTFOUND;
 }
 
 void store_spool_done(struct store_spool *s)
 {
-	s->read_at += (off_t)s->got;
-	s->rows -= s->got_rows < s->rows ? s->got_rows : s->rows;
-	s->got = s->got_rows = 0;
+	struct file *f = s->got_of;
+
+	if (!f)
+		return;
+	f->at += (off_t)s->got;
+	f->rows -= s->got_rows < f->rows ? s->got_rows : f->rows;
+	s->got_of = NULL;
 }
 
 uint64_t store_spool_rows(const struct store_spool *s)
 {
-	return s->rows;
+	uint64_t n = s->own.rows;
+
+	for (size_t i = 0; i < s->n_files; i++)
+		n += s->file[i].rows;
+	return n;
+}
+
+unsigned store_spool_damaged(const struct store_spool *s)
+{
+	return s->n_damaged;
 }

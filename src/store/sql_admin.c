@@ -119,17 +119,25 @@ static bool value_is_good(struct store_sql_run *r)
 	return true;
 }
 
+/* NULL, which is NULL in SQL too: it is unset. */
+static const char *limit(struct store_sql_run *r, int64_t v)
+{
+	return v == CONF_LIVE_UNSET ? NULL : store_sql_run_number(r, v);
+}
+
 static void set_limit(struct store_sql_run *r, const char *p[6])
 {
-	const char *period;
+	struct store_limits l;
+	char why[128];
 
-	p[2] = number_word(r, "max_allocations");
-	p[3] = number_word(r, "max_bps");
-	p[4] = number_word(r, "max_bytes");
-	period = text_word(r, "period");
-	if (strlen(period) >= sizeof((struct store_limits *)0)->period)
-		store_sql_run_refuse(r, "period=%.60s: day, month or Nd is expected", period);
-	p[5] = period;
+	if (!store_limits_parse(r->op->admin.value, &l, why)) {
+		store_sql_run_refuse(r, "%s", why);
+		return;
+	}
+	p[2] = limit(r, l.max_allocations);
+	p[3] = limit(r, l.max_bps);
+	p[4] = limit(r, l.max_bytes);
+	p[5] = store_sql_run_text(r, str_of(l.period), NULL);
 	store_sql_run_call(r, STORE_SQL_STMT_SET_LIMIT, p, 6);
 }
 

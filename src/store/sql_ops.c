@@ -6,7 +6,8 @@
 #include "base/bug.h"
 
 enum {
-	PURGE_EVERY = 600, /* batches: at one a second, each ten minutes */
+	PURGE_EVERY = 600,	   /* batches: at one a second, each ten minutes */
+	PURGE_AGE_S = 62 * 86400, /* two of the longest periods */
 };
 
 static bool plan_key(struct store_sql_run *r, unsigned phase)
@@ -60,11 +61,12 @@ const struct store_sql_plan store_sql_ops_key = { plan_key, row_key, NULL };
 static bool plan_lease(struct store_sql_run *r, unsigned phase)
 {
 	struct store_op *op = r->op;
-	const char *params[3];
+	const char *params[3 + N_CONF_PERIOD];
+	char *window;
 
 	if (phase > 0)
 		return false;
-	op->lease.limits = (struct store_limits){ CONF_LIVE_UNSET, CONF_LIVE_UNSET, CONF_LIVE_UNSET, "" };
+	op->lease.limits = store_limits_none();
 	op->lease.used_bytes = 0;
 	op->lease.counted = false;
 	if (!r->facts->has_ours)
@@ -74,6 +76,12 @@ static bool plan_lease(struct store_sql_run *r, unsigned phase)
 	params[0] = store_sql_run_text(r, op->realm, NULL);
 	params[1] = store_sql_run_text(r, op->user, NULL);
 	params[2] = op->lease.period;
+	for (int i = 0; i < N_CONF_PERIOD; i++) { /* of which a user's own is one */
+		window = store_sql_run_alloc(r, CONF_PERIOD_NAME);
+		if (!window)
+			return false;
+		params[3 + i] = conf_period_name((enum conf_period)i, tick_wall_s(), window);
+	}
 	store_sql_run_call(r, STORE_SQL_STMT_LEASE, params, ARRAY_LEN(params));
 	return true;
 }
@@ -93,9 +101,7 @@ static void row_lease(struct store_sql_run *r, size_t call, const struct str *ce
 	}
 	l->used_bytes = (uint64_t)store_sql_run_cell(cells[4], 0);
 	max_bytes = l->limits.max_bytes == CONF_LIVE_UNSET ? l->bytes_max : l->limits.max_bytes;
-	/* When a credential was made is known to the worker, which has the list of the revoked; but one that
-	 * is void until a moment to come is void whenever it was made. */
-	if (revoked_s > tick_wall_s())
+	if (revoked_s > l->made_s)
 		r->status = STORE_REVOKED;
 	else if (max_bytes > 0 && l->used_bytes >= (uint64_t)max_bytes)
 		r->status = STORE_FULL_BYTES;
@@ -158,8 +164,8 @@ static void plan_usage(struct store_sql_run *r)
 		store_sql_run_call(r, STORE_SQL_STMT_USAGE_ADD, p, ARRAY_LEN(p));
 	}
 	store_sql_run_call(r, STORE_SQL_STMT_BATCH_DONE, p, 3);
-	if (op->usage_ttl_s > 0 && op->seq % PURGE_EVERY == 0) {
-		p[0] = store_sql_run_number(r, tick_wall_s() - op->usage_ttl_s);
+	if (op->seq % PURGE_EVERY == 0) {
+		p[0] = store_sql_run_number(r, tick_wall_s() - PURGE_AGE_S);
 		store_sql_run_call(r, STORE_SQL_STMT_USAGE_PURGE, p, 1);
 	}
 }
@@ -205,12 +211,34 @@ static bool plan_batch(struct store_sql_run *r, unsigned phase)
 	return true;
 }
 
+/* "N N N PERIOD" of USAGE_ADD, -1 for what is not set; NULL: there is no row. */
+static struct store_limits limits_in(struct str cell)
+{
+	struct store_limits l = store_limits_none();
+	char text[96], *p = text;
+
+	if (!cell.p || cell.len >= sizeof text)
+		return l;
+	memcpy(text, cell.p, cell.len);
+	text[cell.len] = '\0';
+	l.max_allocations = strtoll(p, &p, 10);
+	l.max_bps = strtoll(p, &p, 10);
+	l.max_bytes = strtoll(p, &p, 10);
+	p += *p == ' ';
+	if (strlen(p) < sizeof l.period)
+		strcpy(l.period, p);
+	return l;
+}
+
 static void row_batch(struct store_sql_run *r, size_t call, const struct str *cells)
 {
 	struct store_usage **sorted = r->op->backend_state;
 
-	if (r->op->n_usage && call >= 1 && call <= r->op->n_usage)
-		sorted[call - 1]->total_bytes = (uint64_t)store_sql_run_cell(cells[0], 0);
+	if (!r->op->n_usage || call < 1 || call > r->op->n_usage)
+		return;
+	sorted[call - 1]->total_bytes = (uint64_t)store_sql_run_cell(cells[0], 0);
+	sorted[call - 1]->limits = limits_in(cells[1]);
+	sorted[call - 1]->has_limits = true;
 }
 
 const struct store_sql_plan store_sql_ops_batch = { plan_batch, row_batch, NULL };

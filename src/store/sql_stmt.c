@@ -27,12 +27,16 @@
 	"rx_packets = taciturn_usage.rx_packets + excluded.rx_packets, "                              \
 	"tx_packets = taciturn_usage.tx_packets + excluded.tx_packets, "                              \
 	"sessions = taciturn_usage.sessions + excluded.sessions, updated_s = excluded.updated_s "     \
-	"RETURNING rx_bytes + tx_bytes"
+	"RETURNING rx_bytes + tx_bytes, "                                                             \
+	"(SELECT coalesce(q.max_allocations, -1) || ' ' || coalesce(q.max_bps, -1) || ' ' || "        \
+	"coalesce(q.max_bytes, -1) || ' ' || q.period FROM taciturn_quota AS q "                      \
+	"WHERE q.realm = $4 AND q.name = $5)"
 
 #define LEASE                                                                                         \
 	"SELECT q.max_allocations, q.max_bps, q.max_bytes, q.period, "                                \
 	"(SELECT u.rx_bytes + u.tx_bytes FROM taciturn_usage AS u "                                   \
-	"WHERE u.realm = $1 AND u.name = $2 AND u.period = $3), "                                     \
+	"WHERE u.realm = $1 AND u.name = $2 AND u.period = CASE q.period WHEN 'month' THEN $4 "       \
+	"WHEN 'day' THEN $5 WHEN '30d' THEN $6 ELSE $3 END), "                                        \
 	"(SELECT r.before_s FROM taciturn_revoked AS r WHERE r.realm = $1 AND r.name = $2) "          \
 	"FROM (SELECT 1 AS one) AS o LEFT JOIN taciturn_quota AS q ON q.realm = $1 AND q.name = $2"
 

@@ -293,4 +293,4 @@ static bool is_up(const struct store_backend *b)
 	return b->up;
 }
 
-const struct store_kind store_sqlite = { "sqlite", open_backend, close_backend, start, is_up };
+const struct store_kind store_sqlite = { "sqlite", open_backend, close_backend, start, is_up, false };

@@ -28,10 +28,19 @@ static bool is_set(const char *option)
 	return option && *option;
 }
 
+/* Who may set limits and revoke has to have somewhere to do it. */
+static bool has_admin(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->n_tokens; i++)
+		if (conf->tokens[i].role == CONF_ROLE_ADMIN)
+			return true;
+	return false;
+}
+
 bool store_is_needed(const struct conf *conf)
 {
 	return is_set(conf->userdb) || is_set(conf->psql_userdb) || is_set(conf->redis_userdb) ||
-	       is_set(conf->redis_statsdb) || conf->user_byte_quota > 0;
+	       is_set(conf->redis_statsdb) || conf->user_byte_quota > 0 || has_admin(conf);
 }
 
 /* --- the turn of the thread --- */
@@ -40,28 +49,38 @@ static void on_applied(void *arg, const struct store_batch *b)
 {
 	struct store *s = arg;
 
-	for (size_t i = 0; i < b->n_usage; i++)
-		if (store_quota_is_over(s->quotas, &b->usage[i]) &&
-		    s->conf->byte_quota_enforce /* end */)
-			s->hooks.over(s->hooks.arg, b->usage[i].realm, b->usage[i].user);
+	int64_t wall_s = tick_wall_s();
+
+	for (size_t i = 0; i < b->n_usage; i++) {
+		const struct store_usage *u = &b->usage[i];
+
+		if (u->has_limits)
+			store_question_learn(s, u->realm, u->user, &u->limits);
+		if (store_quota_is_over(s->quotas, u, wall_s) && s->conf->byte_quota_enforce /* end */)
+			s->hooks.over(s->hooks.arg, u->realm, u->user);
+	}
 }
 
 static void run_all(struct store *s, tick now)
 {
 	store_link_expire(&s->waiting, now);
 	store_leases_run(s->leases, now);
-	for (size_t i = 0; i < s->n_links; i++)
-		if (s->delivery[i])
-			store_delivery_run(s->delivery[i], now);
+	for (size_t i = 0; i < s->n_links; i++) {
+		if (!s->delivery[i])
+			continue;
+		store_delivery_run(s->delivery[i], now);
+		store_link_note(&s->link[i], store_delivery_waiting(s->delivery[i]), store_delivery_lost(s->delivery[i]));
+	}
+	store_link_note_quota(s->counts, store_quota_near(s->quotas), store_quota_over(s->quotas));
 	store_question_again(s);
 }
 
 static bool is_idle(const struct store *s)
 {
-	bool idle = store_leases_idle(s->leases) && s->n_asked == 0;
+	bool idle = (!s->counts->up || store_leases_idle(s->leases)) && s->n_asked == 0 && !s->unanswered;
 
 	for (size_t i = 0; i < s->n_links; i++)
-		idle &= !s->delivery[i] || !s->link[i].up || store_delivery_waiting(s->delivery[i]) == 0;
+		idle &= !s->delivery[i] || store_delivery_idle(s->delivery[i]);
 	return idle;
 }
 
@@ -73,7 +92,7 @@ static void on_tick(int fd, void *arg)
 	(void)fd;
 	if (!tick_before(now, s->next_usage) || s->stopping) {
 		s->next_usage = now + USAGE_MS;
-		store_report_flush(s, now);
+		store_report_flush(s);
 	}
 	if (!tick_before(now, s->next_live) && !s->stopping)
 		store_reader_read(s, now);
@@ -101,6 +120,9 @@ static void do_job(struct store *s, struct store_job *job)
 		break;
 	case STORE_JOB_LEASE:
 		store_question_lease(s, job);
+		break;
+	case STORE_JOB_HOLD:
+		store_question_hold(s, job);
 		break;
 	case STORE_JOB_RELEASE:
 		store_leases_gave(s->leases, job->realm, job->user, job->lease.id);
@@ -213,15 +235,18 @@ static enum err open_links(struct store *s, conf_report_fn *report, void *arg)
 				       .timeout_ms = TIMEOUT_MS };
 	const char *conninfo;
 	const struct store_kind *users = kind_of_users(s->conf, &conninfo);
+	bool two = is_set(s->conf->redis_statsdb) &&
+		   !(is_set(s->conf->redis_userdb) && strcmp(s->conf->redis_userdb, s->conf->redis_statsdb) == 0);
 	enum err e = OK;
 
 	if (users) {
-		s->users = s->counts = add_link(s, is_set(s->conf->redis_statsdb) ? "users" : "users, counts");
-		s->users->records = true;
+		s->users = s->counts = add_link(s, two ? "users" : "users, counts");
+		/* two Redis strings may name one server: records go there once, by one row of numbers */
+		s->users->records = !two || users != kind_of_counts(s->conf);
 		e = store_link_open(s->users, users, conninfo, &env, report, arg);
 		s->users->health.needed = true;
 	}
-	if (!e && (!users || is_set(s->conf->redis_statsdb))) {
+	if (!e && (!users || two)) {
 		s->counts = add_link(s, "counts");
 		s->counts->records = is_set(s->conf->redis_statsdb);
 		e = store_link_open(s->counts, kind_of_counts(s->conf), s->conf->redis_statsdb, &env, report, arg);
@@ -232,11 +257,15 @@ static enum err open_links(struct store *s, conf_report_fn *report, void *arg)
 
 static enum err open_deliveries(struct store *s, conf_report_fn *report, void *arg)
 {
+	const char *dir = is_set(s->conf->store_spool_dir) ? s->conf->store_spool_dir : NULL;
+
 	for (size_t i = 0; i < s->n_links; i++) {
 		const struct store_delivery_options o = { .link = &s->link[i],
 							  .node = str_of(s->node),
 							  .epoch = s->epoch,
-							  .dir = s->conf->store_spool_dir,
+							  .hash_key = { s->hash_key[0], s->hash_key[1] },
+							  .dir = dir,
+							  .neighbour = s->neighbour,
 							  .lg = s->lg,
 							  .applied = on_applied,
 							  .arg = s };
@@ -248,7 +277,9 @@ static enum err open_deliveries(struct store *s, conf_report_fn *report, void *a
 		e = store_delivery_new(&s->delivery[i], &o);
 		if (!e)
 			continue;
-		snprintf(text, sizeof text, "store-spool-dir: %s: %s", s->conf->store_spool_dir, strerror(errno));
+		if (e != ERR_SYS)
+			return e;
+		snprintf(text, sizeof text, "store-spool-dir: %s: %s", dir, strerror(errno));
 		report(true, text, arg);
 		return ERR_CONF;
 	}
@@ -267,8 +298,8 @@ static enum err make_parts(struct store *s, conf_report_fn *report, void *arg)
 		e = net_loop_every(s->loop, TICK_MS, on_tick, s);
 	if (!e)
 		e = store_cache_new(&s->cache, SEC((tick)s->conf->auth_cache_ttl), s->hash_key);
-	if (!e)
-		e = store_usage_new(&s->usage, s->hash_key);
+	if (!e && is_set(s->conf->store_spool_dir))
+		e = store_neighbour_new(&s->neighbour, s->loop);
 	if (!e)
 		e = store_quotas_new(&s->quotas, s->conf, s->lg, s->hash_key);
 	if (!e)
@@ -342,13 +373,11 @@ static void free_all(struct store *s)
 {
 	for (size_t i = 0; i < s->n_links; i++)
 		store_link_close(&s->link[i]);
-	for (size_t i = 0; i < s->n_links; i++) {
-		store_batch_free(s->records[i]);
+	store_neighbour_free(s->neighbour);
+	for (size_t i = 0; i < s->n_links; i++)
 		store_delivery_free(s->delivery[i]);
-	}
 	store_leases_free(s->leases);
 	store_quotas_free(s->quotas);
-	store_usage_free(s->usage);
 	empty_mailbox(s);
 	while (s->unanswered) {
 		struct store_job *j = s->unanswered;
@@ -358,6 +387,7 @@ static void free_all(struct store *s)
 	}
 	store_cache_free(s->cache);
 	conf_live_drop(s->live);
+	conf_live_drop(s->revoked);
 	if (s->mbox && s->mbox_watch.fn)
 		net_loop_unwatch(&s->mbox_watch);
 	mbox_free(s->mbox);

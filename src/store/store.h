@@ -21,6 +21,7 @@ enum {
 enum store_job_kind {
 	STORE_JOB_KEY,	   /* -> key; answered */
 	STORE_JOB_LEASE,   /* -> lease; answered. One that nobody wants any more is given back by RELEASE */
+	STORE_JOB_HOLD,	   /* a session was let in without an answer: it counts from when there is a database */
 	STORE_JOB_RELEASE, /* a session with a lease has ended; not answered: the job is freed */
 	STORE_JOB_USAGE,   /* what users relayed since the last report; not answered */
 	STORE_JOB_RECORD,  /* a session has ended; not answered */
@@ -36,7 +37,7 @@ struct store_job {
 	struct str realm, user; /* owned copies */
 	enum store_status status; /* of the answer */
 	uint8_t key[STORE_KEY_LEN]; /* KEY, on STORE_OK */
-	struct store_lease lease;   /* LEASE; RELEASE: id */
+	struct store_lease lease;   /* LEASE; HOLD, RELEASE: id */
 	struct store_usage *usage;  /* USAGE: owned, texts too */
 	size_t n_usage;
 	struct store_record *record; /* RECORD: owned, texts too */
@@ -55,21 +56,29 @@ void store_record_free(struct store_record *r);
 
 struct store;
 
+enum store_taken {
+	STORE_TAKEN,
+	STORE_LATER, /* the worker has no room now; the store offers it again */
+	STORE_GONE,  /* there is no such worker any more: the job is the store's, and a lease in it */
+};
+
 /* What the store thread calls in the rest of the server; each from the store thread. */
 struct store_hooks {
-	/* An answered job for job->worker. False: the worker has no room now; the store offers it again. */
-	bool (*answer)(void *arg, struct store_job *job);
+	/* An answered job for job->worker. */
+	enum store_taken (*answer)(void *arg, struct store_job *job);
 	/* A new snapshot for all workers, which take references of their own. */
 	void (*live)(void *arg, struct conf_live *live);
 	/* The sessions that credentials of this secret opened are to end. False: there is no room for that now. */
 	bool (*withdrawn)(void *arg, struct str secret);
 	/* A user is over its bytes of the period; with byte-quota-enforce=end its sessions are to end. */
 	void (*over)(void *arg, struct str realm, struct str user);
+	/* A user's own limits have changed: its sessions keep to them from now on. False: not now, it is said again. */
+	bool (*limits)(void *arg, struct str realm, struct str user, const struct store_limits *limits);
 	void *arg;
 };
 
 /* True when the configuration names any database, or a limit that only the store thread can keep
- * (user-byte-quota): else there is no store thread and workers ask nobody. */
+ * (user-byte-quota, or those that an admin of the stats port sets): else there is no store thread and workers ask nobody. */
 bool store_is_needed(const struct conf *conf);
 
 /* Resolves, opens the databases and starts the thread. A database that cannot be reached now is no error,
@@ -95,7 +104,9 @@ struct store_health {
 	bool up;
 	bool needed; /* /readyz says 503 while it is down */
 	uint64_t n_ops, n_failed, n_reconnects;
-	uint64_t waiting;	/* rows that wait to be delivered, in memory and in the spool file */
+	uint64_t waiting;	/* rows that wait to be delivered, in memory and in spool files */
+	uint64_t lost;		/* rows that found no room */
+	uint64_t near, over;	/* users that came near their bytes of a period, or used them up */
 	uint64_t latency_us_sum;
 	uint64_t latency_bucket[12]; /* <= 0.25 0.5 1 2.5 5 10 25 50 100 250 1000 ms, more */
 	char why[128];		/* of the last failure */

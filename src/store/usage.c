@@ -111,9 +111,12 @@ enum err store_usage_add(struct store_usages *u, const struct store_usage *row)
 
 	while (n && !is_same(&container_of(n, struct row, node)->u, row))
 		n = hmap_same(n);
+	if (!n && u->rows.n >= STORE_USAGE_ROWS)
+		return ERR_FULL;
 	r = n ? container_of(n, struct row, node) : make(u, row, hash);
 	if (!r)
 		return ERR_NOMEM;
+	r->u.ttl_s = row->ttl_s;
 	r->u.rx_bytes += row->rx_bytes;
 	r->u.tx_bytes += row->tx_bytes;
 	r->u.rx_packets += row->rx_packets;

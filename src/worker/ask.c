@@ -38,9 +38,8 @@ static bool fill_lease(struct store_job *j, const struct relay_ask *q)
 	l->total_max = q->total_max;
 	l->bytes_max = q->bytes_max;
 	l->ttl_ms = STORE_LEASE_MS;
-	l->limits.max_allocations = CONF_LIVE_UNSET;
-	l->limits.max_bps = CONF_LIVE_UNSET;
-	l->limits.max_bytes = CONF_LIVE_UNSET;
+	l->made_s = q->made_s;
+	l->limits = store_limits_none();
 	return true;
 }
 
@@ -61,7 +60,8 @@ static bool fill_usage(struct store_job *j, const struct relay_ask *q)
 					    .tx_bytes = from->tx.bytes,
 					    .rx_packets = from->rx.packets,
 					    .tx_packets = from->tx.packets,
-					    .sessions = from->sessions };
+					    .sessions = from->sessions,
+					    .ttl_s = conf_period_keep_s(from->kind) };
 		memcpy(to->period, from->period, sizeof to->period);
 	}
 	return ok;
@@ -124,6 +124,7 @@ static bool fill(struct store_job *j, const struct relay_ask *q)
 	switch (q->kind) {
 	case RELAY_ASK_LEASE:
 		return fill_lease(j, q);
+	case RELAY_ASK_HOLD:
 	case RELAY_ASK_RELEASE:
 		strncpy(j->lease.id, q->id, sizeof j->lease.id - 1);
 		return true;
@@ -144,6 +145,7 @@ static struct store_job *make(const struct worker *w, const struct relay_ask *q)
 		[RELAY_ASK_KEY] = STORE_JOB_KEY,	 [RELAY_ASK_LEASE] = STORE_JOB_LEASE,
 		[RELAY_ASK_RELEASE] = STORE_JOB_RELEASE, [RELAY_ASK_USAGE] = STORE_JOB_USAGE,
 		[RELAY_ASK_RECORD] = STORE_JOB_RECORD,	 [RELAY_ASK_EVENT] = STORE_JOB_EVENT,
+		[RELAY_ASK_HOLD] = STORE_JOB_HOLD,
 	};
 	struct store_job *j = store_job_new(kinds[q->kind], q->realm, q->user);
 
@@ -160,21 +162,17 @@ static struct store_job *make(const struct worker *w, const struct relay_ask *q)
 /* May it wait here for room? What is asked for now is of no use later. */
 static bool may_wait(const struct relay_ask *q)
 {
-	return q->kind == RELAY_ASK_RELEASE || q->kind == RELAY_ASK_RECORD ||
+	return q->kind == RELAY_ASK_HOLD || q->kind == RELAY_ASK_RELEASE || q->kind == RELAY_ASK_RECORD ||
 	       (q->kind == RELAY_ASK_USAGE && q->last);
 }
 
-bool worker_ask(void *arg, const struct relay_ask *q)
+static bool hand_over(struct worker *w, struct store_job *j, bool may_wait)
 {
-	struct worker *w = arg;
 	struct worker_outbox *out = &w->outbox;
-	struct store_job *j = make(w, q);
 
-	if (!j)
-		return false;
 	if (!out->n && !store_send(worker_bridge_store(w->bridge), j))
 		return true;
-	if (!may_wait(q)) { /* what waits goes first, but nobody waits behind it for an answer */
+	if (!may_wait) { /* what waits goes first, but nobody waits behind it for an answer */
 		if (out->n && !store_send(worker_bridge_store(w->bridge), j))
 			return true;
 		store_job_free(j);
@@ -189,6 +187,25 @@ bool worker_ask(void *arg, const struct relay_ask *q)
 	out->last = j;
 	out->n++;
 	return true;
+}
+
+bool worker_ask(void *arg, const struct relay_ask *q)
+{
+	struct worker *w = arg;
+	struct store_job *j = make(w, q);
+
+	return j && hand_over(w, j, may_wait(q));
+}
+
+void worker_ask_return(struct worker *w, struct store_job *job)
+{
+	if (job->kind != STORE_JOB_LEASE || job->status != STORE_OK || !job->lease.counted) {
+		store_job_free(job);
+		return;
+	}
+	job->kind = STORE_JOB_RELEASE;
+	if (!hand_over(w, job, true))
+		count(&w->relay->cnt, store_lost);
 }
 
 /* --- answers --- */

@@ -22,6 +22,9 @@ bool worker_ask(void *arg, const struct relay_ask *q);
 /* An answer has come: the job is freed. */
 void worker_ask_answer(struct worker *w, struct store_job *job);
 
+/* … and nobody reads it any more, for the worker is ending: a lease in it is given back. */
+void worker_ask_return(struct worker *w, struct store_job *job);
+
 /* Offers again what waits. On each tick. */
 void worker_ask_tick(struct worker *w);
 

@@ -8,7 +8,9 @@ struct order {
 	struct list all; /* oldest first */
 	uint64_t seq;
 	unsigned unread; /* workers that have yet to obey */
+	bool is_limit;
 	struct relay_expel which;
+	struct relay_relimit limit;
 	char text[];
 };
 
@@ -67,29 +69,26 @@ void worker_board_set_live(struct worker_board *b, struct conf_live *live)
 	conf_live_drop(old);
 }
 
-static struct order *copy(const struct relay_expel *which)
+/* An order about a user, or about none; with copies of the names. */
+static struct order *make(struct str *realm, struct str *user)
 {
-	struct order *o = calloc(1, sizeof *o + which->realm.len + which->user.len + 1);
+	struct order *o = calloc(1, sizeof *o + realm->len + user->len + 1);
 
 	if (!o)
 		return NULL;
-	o->which = *which;
-	o->which.realm.p = o->text;
-	o->which.user.p = o->text + which->realm.len;
-	if (which->realm.len)
-		memcpy(o->text, which->realm.p, which->realm.len);
-	if (which->user.len)
-		memcpy(o->text + which->realm.len, which->user.p, which->user.len);
+	if (realm->len)
+		memcpy(o->text, realm->p, realm->len);
+	if (user->len)
+		memcpy(o->text + realm->len, user->p, user->len);
+	realm->p = o->text;
+	user->p = o->text + realm->len;
 	return o;
 }
 
-enum err worker_board_expel(struct worker_board *b, const struct relay_expel *which)
+static enum err post(struct worker_board *b, struct order *o)
 {
-	struct order *o = copy(which);
 	enum err e = OK;
 
-	if (!o)
-		return ERR_NOMEM;
 	pthread_mutex_lock(&b->lock);
 	if (b->n_orders == WORKER_BOARD_MAX) {
 		e = ERR_FULL;
@@ -103,6 +102,29 @@ enum err worker_board_expel(struct worker_board *b, const struct relay_expel *wh
 	}
 	pthread_mutex_unlock(&b->lock);
 	return e;
+}
+
+enum err worker_board_expel(struct worker_board *b, const struct relay_expel *which)
+{
+	struct relay_expel copy = *which;
+	struct order *o = make(&copy.realm, &copy.user);
+
+	if (!o)
+		return ERR_NOMEM;
+	o->which = copy;
+	return post(b, o);
+}
+
+enum err worker_board_relimit(struct worker_board *b, const struct relay_relimit *which)
+{
+	struct relay_relimit copy = *which;
+	struct order *o = make(&copy.realm, &copy.user);
+
+	if (!o)
+		return ERR_NOMEM;
+	o->is_limit = true;
+	o->limit = copy;
+	return post(b, o);
 }
 
 /* The oldest order that this worker has not read; it stays until that is done with it. */
@@ -154,9 +176,14 @@ void worker_board_read(struct worker_board *b, struct worker_reader *at, struct 
 		at->version--;
 		return;
 	}
-	while ((o = next_order(b, at->seq))) {
+	for (int i = 0; i < WORKER_BOARD_TICK && (o = next_order(b, at->seq)); i++) {
 		at->seq = o->seq;
-		relay_session_expel(r, &o->which);
+		if (o->is_limit)
+			relay_relimit_user(r, &o->limit);
+		else
+			relay_session_expel(r, &o->which);
 		obeyed(b, o);
+		if (i == WORKER_BOARD_TICK - 1)
+			at->version--; /* there may be more: the next tick looks again */
 	}
 }

@@ -1,12 +1,16 @@
 /*
- * What all workers have to learn: the newest snapshot of the databases, and whose sessions are to end. Any
+ * What all workers have to learn: the newest snapshot of the databases, whose sessions are to end, and whose have
+ * other limits. Any
  * thread posts; each worker reads on its tick, which without news is one relaxed load.
  */
 #pragma once
 
-#include "relay/relay.h"
+#include "relay/relimit.h"
 
-enum { WORKER_BOARD_MAX = 4096 }; /* orders that not every worker has read; more are refused */
+enum {
+	WORKER_BOARD_MAX = 4096, /* orders that not every worker has read; more are refused */
+	WORKER_BOARD_TICK = 32,	 /* that a worker obeys at once: each is a look at all its sessions */
+};
 
 struct worker_board;
 
@@ -26,6 +30,9 @@ void worker_board_set_live(struct worker_board *b, struct conf_live *live);
 
 /* Sessions are to end, on whichever worker; text is copied. ERR_FULL, ERR_NOMEM. Any thread. */
 must_check enum err worker_board_expel(struct worker_board *b, const struct relay_expel *which);
+
+/* A user's own limits are others now; likewise. */
+must_check enum err worker_board_relimit(struct worker_board *b, const struct relay_relimit *which);
 
 /* Does for this worker's relay what was posted since `at`; after a new snapshot the orders wait for the next
  * reading. That worker's thread. */

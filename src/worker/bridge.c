@@ -60,17 +60,15 @@ void worker_bridge_connect(struct worker_bridge *b, struct worker *workers)
 
 /* --- what the store calls, in its thread --- */
 
-static bool on_answer(void *arg, struct store_job *job)
+static enum store_taken on_answer(void *arg, struct store_job *job)
 {
 	const struct worker_msg msg = { .kind = WORKER_STORE, .job = job };
 	struct worker_bridge *b = arg;
-	bool taken = true;
+	enum store_taken taken = STORE_GONE;
 
 	pthread_mutex_lock(&b->lock);
 	if (b->workers && job->worker < b->shared->conf->n_workers)
-		taken = !mbox_send(b->workers[job->worker].mbox, &msg);
-	else /* a lease in it ends with the store */
-		store_job_free(job);
+		taken = mbox_send(b->workers[job->worker].mbox, &msg) ? STORE_LATER : STORE_TAKEN;
 	pthread_mutex_unlock(&b->lock);
 	return taken;
 }
@@ -95,11 +93,21 @@ static void on_over(void *arg, struct str realm, struct str user)
 	(void)!worker_board_expel(b->board, &who); /* full: the next usage finds them over it again */
 }
 
+static bool on_limits(void *arg, struct str realm, struct str user, const struct store_limits *limits)
+{
+	struct relay_relimit who = { .realm = realm, .user = user, .max_bps = limits->max_bps };
+	struct worker_bridge *b = arg;
+
+	who.has_period = conf_period_find(limits->period, &who.period);
+	return !worker_board_relimit(b->board, &who);
+}
+
 enum err worker_bridge_start(struct worker_bridge *b, struct log *log, conf_report_fn *report,
 			     void *arg)
 {
 	const struct store_hooks hooks = {
-		.answer = on_answer, .live = on_live, .withdrawn = on_withdrawn, .over = on_over, .arg = b
+		.answer = on_answer, .live = on_live, .withdrawn = on_withdrawn, .over = on_over,
+		.limits = on_limits, .arg = b
 	};
 	const struct relay_shared *sh = b->shared;
 

@@ -227,7 +227,7 @@ static void empty_mailbox(struct worker *w)
 		else if (msg.kind == WORKER_CERT)
 			net_cert_drop(msg.cert);
 		else if (msg.kind == WORKER_STORE)
-			store_job_free(msg.job); /* a lease in it ends with the store */
+			worker_ask_return(w, msg.job);
 		else if (msg.kind == WORKER_LIST)
 			free(msg.listing);
 	}

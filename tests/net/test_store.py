@@ -202,11 +202,11 @@ def health(t):
     store = stores.Redis(t)
     store.add_user("dave", "diver")
     port = with_stats_port(t, store)
-    up = 'taciturn_store_up{store="redis",used_for="users"}'
+    up = 'taciturn_store_up{store="redis",used_for="users, counts"}'
     t.client(user="dave", password="diver").allocate()
     said = port.metrics()
     equal(said[up], 1, up)
-    count = 'taciturn_store_latency_seconds_count{store="redis",used_for="users"}'
+    count = 'taciturn_store_latency_seconds_count{store="redis",used_for="users, counts"}'
     check(said[count] > 0, "%s is %s", count, said[count])
     equal(said[count], said[count.replace("_count{", "_bucket{").replace("}", ',le="+Inf"}')], "the last bucket")
     store.kill()

@@ -8,7 +8,6 @@ static struct asked *batch_new(enum store_op_kind kind, struct str node, int64_t
 	a->op.node = node;
 	a->op.epoch = epoch;
 	a->op.seq = seq;
-	a->op.usage_ttl_s = 86400;
 	return a;
 }
 
@@ -26,9 +25,9 @@ static void a_batch_that_is_sent_again_counts_once(void **state)
 {
 	struct str r = world_realm(), s = world_realm(), node = world_realm();
 	struct store_usage rows[] = {
-		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 10, .tx_bytes = 5, .sessions = 1 },
-		{ .realm = s, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 100 },
-		{ .realm = r, .user = STR_LIT("bob"), .period = "2026-11", .tx_bytes = 1000 },
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .ttl_s = 86400, .rx_bytes = 10, .tx_bytes = 5, .sessions = 1 },
+		{ .realm = s, .user = STR_LIT("alice"), .period = "2026-11", .ttl_s = 86400, .rx_bytes = 100 },
+		{ .realm = r, .user = STR_LIT("bob"), .period = "2026-11", .ttl_s = 86400, .tx_bytes = 1000 },
 	};
 
 	(void)state;
@@ -49,11 +48,39 @@ static void a_batch_that_is_sent_again_counts_once(void **state)
 	assert_int_equal(rows[2].total_bytes, 3000);
 }
 
+/* So that a session that runs hears of it. */
+static void limits_of_a_user_come_with_usage(void **state)
+{
+	struct str r = world_realm(), node = world_realm();
+	struct store_usage rows[] = {
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 1 },
+		{ .realm = r, .user = STR_LIT("bob'; --"), .period = "2026-11", .rx_bytes = 1 },
+	};
+
+	(void)state;
+	for (uint64_t seq = 1; seq <= 3; seq++) {
+		if (seq == 2)
+			assert_int_equal(world_admin(STORE_ADMIN_SET, STORE_ADMIN_LIMIT, r, rows[0].user,
+						     STR_LIT("max_bps=5000 max_bytes=7 period=day")), STORE_OK);
+		if (seq == 3)
+			assert_int_equal(world_admin(STORE_ADMIN_DEL, STORE_ADMIN_LIMIT, r, rows[0].user, STR_LIT("")),
+					 STORE_OK);
+		usage(node, 1, seq, rows, 2);
+		assert_true(rows[0].has_limits && rows[1].has_limits);
+		assert_int_equal(rows[0].limits.max_bps, seq == 2 ? 5000 : CONF_LIVE_UNSET);
+		assert_int_equal(rows[0].limits.max_bytes, seq == 2 ? 7 : CONF_LIVE_UNSET);
+		assert_int_equal(rows[0].limits.max_allocations, CONF_LIVE_UNSET);
+		assert_string_equal(rows[0].limits.period, seq == 2 ? "day" : "");
+		assert_int_equal(rows[1].limits.max_bps, CONF_LIVE_UNSET);
+		assert_int_equal(rows[0].total_bytes, seq);
+	}
+}
+
 static void usage_is_listed_by_period(void **state)
 {
 	struct str r = world_realm(), node = world_realm();
 	struct store_usage rows[] = {
-		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 10, .tx_packets = 3 },
+		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .ttl_s = 86400, .rx_bytes = 10, .tx_packets = 3 },
 		{ .realm = r, .user = STR_LIT("alice"), .period = "2026-12", .rx_bytes = 11 },
 		{ .realm = r, .user = STR_LIT("alicia"), .period = "2026-12", .rx_bytes = 12 },
 	};
@@ -78,7 +105,7 @@ static void many_batches_in_flight_add_up(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N; i++) {
-		rows[i] = (struct store_usage){ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 1 };
+		rows[i] = (struct store_usage){ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .ttl_s = 86400, .rx_bytes = 1 };
 		all[i] = batch_new(STORE_USAGE, nodes[i % 2], 1, i / 2 + 1);
 		all[i]->op.usage = &rows[i];
 		all[i]->op.n_usage = 1;
@@ -130,7 +157,7 @@ static void a_record_does_not_hide_usage(void **state)
 	struct store_record rec = { .id = "n.1.1", .node = node, .realm = r, .user = STR_LIT("a"), .client = STR_LIT(""),
 				    .transport = STR_LIT(""), .relayed = STR_LIT(""), .reason = STR_LIT(""),
 				    .peers = STR_LIT(""), .drops = STR_LIT(""), .quality = STR_LIT("") };
-	struct store_usage row = { .realm = r, .user = STR_LIT("a"), .period = "2026-11", .rx_bytes = 9 };
+	struct store_usage row = { .realm = r, .user = STR_LIT("a"), .period = "2026-11", .ttl_s = 86400, .rx_bytes = 9 };
 	struct asked *a = batch_new(STORE_RECORD, node, 1, 5);
 
 	(void)state;
@@ -175,6 +202,7 @@ int suite_counts(void)
 {
 	const struct CMUnitTest counts[] = {
 		cmocka_unit_test(a_batch_that_is_sent_again_counts_once),
+		cmocka_unit_test(limits_of_a_user_come_with_usage),
 		cmocka_unit_test(usage_is_listed_by_period),
 		cmocka_unit_test(many_batches_in_flight_add_up),
 		cmocka_unit_test(a_record_is_kept_once),

@@ -221,6 +221,61 @@ static void used_bytes_come_with_the_lease_and_end_it(void **state)
 	asked_free(a);
 }
 
+/* What was made before a moment is refused, also when that moment has passed. */
+static void a_revocation_reaches_what_was_made_before_it(void **state)
+{
+	static const struct {
+		int64_t made_s;
+		enum store_status status;
+	} cases[] = { { 0, STORE_REVOKED }, { 1699999999, STORE_REVOKED }, { 1700000000, STORE_OK } };
+	struct str realm = world_realm();
+
+	(void)state;
+	assert_int_equal(world_admin(STORE_ADMIN_SET, STORE_ADMIN_REVOKED, realm, STR_LIT("alice"), STR_LIT("1700000000")),
+			 STORE_OK);
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		struct asked *a = lease_new(realm, "alice", "n.5.1", 10);
+
+		a->op.lease.made_s = cases[i].made_s;
+		assert_int_equal(asked_of(a, world.b), cases[i].status);
+		asked_free(a);
+	}
+	assert_int_equal(lease(realm, "bob", "n.5.2", 10), STORE_OK);
+}
+
+/* Of a user with a period of its own the bytes of that period are looked at, whatever the configuration's is. */
+static void ones_own_period_is_the_one_that_counts(void **state)
+{
+	static const struct {
+		const char *word;
+		enum conf_period kind;
+	} own[] = { { "period=day", CONF_PERIOD_DAY }, { "period=30d", CONF_PERIOD_30D }, { "period=month", CONF_PERIOD_MONTH } };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(own); i++) {
+		struct str realm = world_realm();
+		struct store_usage row = { .realm = realm, .user = STR_LIT("alice"), .rx_bytes = 100 };
+		struct asked *a = asked_new(STORE_USAGE, realm, row.user);
+
+		assert_int_equal(world_admin(STORE_ADMIN_SET, STORE_ADMIN_LIMIT, realm, STR_LIT("alice"), str_of(own[i].word)),
+				 STORE_OK);
+		conf_period_name(own[i].kind, tick_wall_s(), row.period);
+		a->op.node = realm;
+		a->op.epoch = 1;
+		a->op.seq = 1;
+		a->op.usage = &row;
+		a->op.n_usage = 1;
+		assert_int_equal(asked_of(a, world.b), STORE_OK);
+		asked_free(a);
+		a = lease_new(realm, "alice", "n.6.1", 10);
+		strcpy(a->op.lease.period, "1999-12"); /* the configuration's: nothing was relayed in it */
+		a->op.lease.bytes_max = 100;
+		assert_int_equal(asked_of(a, world.b), STORE_FULL_BYTES);
+		assert_int_equal(a->op.lease.used_bytes, 100);
+		asked_free(a);
+	}
+}
+
 int suite_leases(void)
 {
 	const struct CMUnitTest leases[] = {
@@ -232,6 +287,8 @@ int suite_leases(void)
 		cmocka_unit_test(many_leases_are_renewed_and_released),
 		cmocka_unit_test(limits_of_a_user_come_with_the_lease),
 		cmocka_unit_test(used_bytes_come_with_the_lease_and_end_it),
+		cmocka_unit_test(a_revocation_reaches_what_was_made_before_it),
+		cmocka_unit_test(ones_own_period_is_the_one_that_counts),
 	};
 
 	return cmocka_run_group_tests(leases, world_open, world_close);

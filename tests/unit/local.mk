@@ -24,6 +24,7 @@ unit_programs = \
 	%D%/conf_hosts \
 	%D%/conf_live \
 	%D%/conf_opaque \
+	%D%/conf_period \
 	%D%/conf_parse \
 	%D%/conf_table \
 	%D%/conf_users \
@@ -60,6 +61,12 @@ unit_programs = \
 	%D%/store_batch \
 	%D%/store_cache \
 	%D%/store_delivery \
+	%D%/store_lease \
+	%D%/store_limits \
+	%D%/store_memory \
+	%D%/store_quota \
+	%D%/store_spool \
+	%D%/store_usage \
 	%D%/store_withdraw \
 	%D%/stun_address \
 	%D%/stun_chan \

@@ -468,29 +468,6 @@ static void usage_is_told_once(void **state)
 	close_world(w, &shop);
 }
 
-static void periods_have_names(void **state)
-{
-	static const struct {
-		enum relay_period period;
-		int64_t at;
-		const char *name;
-	} row[] = {
-		{ RELAY_PERIOD_MONTH, 1795478400, "2026-11" },	    /* 2026-11-24 00:00:00 UTC */
-		{ RELAY_PERIOD_DAY, 1795478400, "2026-11-24" },
-		{ RELAY_PERIOD_DAY, 1795478399, "2026-11-23" },
-		{ RELAY_PERIOD_30D, 0, "1970-01-01" },
-		{ RELAY_PERIOD_30D, 30 * 86400 - 1, "1970-01-01" },
-		{ RELAY_PERIOD_30D, 30 * 86400, "1970-01-31" },
-	};
-	char name[RELAY_ASK_PERIOD_LEN];
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-		relay_lease_period(row[i].period, row[i].at, name);
-		assert_string_equal(name, row[i].name);
-	}
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -503,7 +480,6 @@ int main(void)
 		cmocka_unit_test(a_refused_lease_is_answered_as_it_was_refused),
 		cmocka_unit_test(limits_that_come_with_the_lease_hold_here),
 		cmocka_unit_test(usage_is_told_once),
-		cmocka_unit_test(periods_have_names),
 	};
 
 	return cmocka_run_group_tests_name("relay_park", tests, NULL, NULL);

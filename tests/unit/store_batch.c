@@ -26,13 +26,12 @@ static struct store_batch *sample(void)
 {
 	struct store_batch *b = store_batch_new(STR_LIT("node-1"), 1700000000);
 	struct store_usage u = { .realm = own(STR_LIT("r")), .user = own(hostile), .period = "2026-11",
-				 .rx_bytes = UINT64_MAX, .tx_bytes = 2, .rx_packets = 3, .tx_packets = 4, .sessions = 5 };
+				 .rx_bytes = UINT64_MAX, .tx_bytes = 2, .rx_packets = 3, .tx_packets = 4, .sessions = 5, .ttl_s = 99 };
 	struct store_record r = { .id = "n.1.2", .user = own(hostile), .client = own(STR_LIT("192.0.2.1:5")),
 				  .opened_ms = 7, .closed_ms = 9, .rx_bytes = 11, .dropped = 13 };
 
 	assert_non_null(b);
 	b->seq = 42;
-	b->usage_ttl_s = 99;
 	assert_int_equal(store_batch_add_usage(b, &u), OK);
 	assert_int_equal(store_batch_add_record(b, &r), OK);
 	return b;
@@ -53,7 +52,7 @@ static void what_goes_in_comes_out(void **state)
 		assert_int_equal(store_batch_decode(&r, &back), OK);
 		assert_int_equal(back->seq, 42);
 		assert_int_equal(back->epoch, 1700000000);
-		assert_int_equal(back->usage_ttl_s, 99);
+		assert_int_equal(back->usage[0].ttl_s, 99);
 		assert_true(str_eq(back->from, STR_LIT("node-1")));
 		assert_true(str_eq(back->usage[0].user, hostile));
 		assert_string_equal(back->usage[0].period, "2026-11");

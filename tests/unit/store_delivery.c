@@ -15,6 +15,8 @@
 
 struct world {
 	struct store_link link;
+	struct net_loop *loop;
+	struct store_neighbour *neighbour;
 	struct store_delivery *d;
 	char dir[64];
 	uint64_t applied; /* bytes */
@@ -31,21 +33,29 @@ static void on_applied(void *arg, const struct store_batch *b)
 static void begin(struct world *w, bool with_dir, int64_t epoch)
 {
 	struct store_delivery_options o = { .link = &w->link, .node = STR_LIT("n"), .epoch = epoch,
-					    .applied = on_applied, .arg = w };
+					    .hash_key = { 1, 2 }, .applied = on_applied, .arg = w };
 
 	fake_link(&w->link);
+	assert_int_equal(net_loop_new(&w->loop), OK);
 	if (with_dir && !w->dir[0]) {
 		strcpy(w->dir, "/tmp/taciturn-spool.XXXXXX");
 		assert_non_null(mkdtemp(w->dir));
 	}
-	o.dir = with_dir ? w->dir : NULL;
+	if (with_dir) {
+		assert_int_equal(store_neighbour_new(&w->neighbour, w->loop), OK);
+		o.dir = w->dir;
+		o.neighbour = w->neighbour;
+	}
 	assert_int_equal(store_delivery_new(&w->d, &o), OK);
 }
 
 static void end(struct world *w)
 {
 	store_link_close(&w->link);
+	store_neighbour_free(w->neighbour);
+	w->neighbour = NULL;
 	store_delivery_free(w->d);
+	net_loop_free(w->loop);
 }
 
 /* How many files are left; they and the directory are removed. */
@@ -68,32 +78,109 @@ static size_t clean(struct world *w)
 	return n;
 }
 
-static struct store_batch *worth(uint64_t bytes, int64_t epoch)
+static void relayed(struct world *w, unsigned user, uint64_t bytes)
 {
-	struct store_batch *b = store_batch_new(STR_LIT("n"), epoch);
-	struct store_usage u = { .period = "2026-11", .rx_bytes = bytes };
+	char name[16];
+	struct store_usage u = { .realm = STR_LIT("r"), .period = "2026-11", .rx_bytes = bytes };
 
-	assert_int_equal(store_batch_add_usage(b, &u), OK);
-	return b;
+	snprintf(name, sizeof name, "u%u", user);
+	u.user = str_of(name);
+	store_delivery_add_usage(w->d, &u);
 }
 
-static void one_after_the_other_in_order(void **state)
+static void ended(struct world *w, unsigned n)
+{
+	struct store_record r = { .realm = STR_LIT("r"), .user = STR_LIT("u") };
+
+	snprintf(r.id, sizeof r.id, "n.1.%u", n);
+	store_delivery_add_record(w->d, &r);
+}
+
+/* All that was added may go. */
+static void go(struct world *w, tick now)
+{
+	store_delivery_flush(w->d);
+	store_delivery_run(w->d, now);
+}
+
+/* Turns the loop until something is under way, from memory or by way of the neighbour. False: nothing waits. */
+static bool until_sent(struct world *w, tick now)
+{
+	store_delivery_run(w->d, now);
+	while (!fake->n && store_delivery_waiting(w->d)) {
+		assert_int_equal(net_loop_turn(w->loop), OK);
+		store_delivery_run(w->d, now);
+	}
+	return fake->n;
+}
+
+static void what_is_added_in_a_second_goes_together(void **state)
 {
 	struct world w = { .d = NULL };
 
 	(void)state;
 	begin(&w, false, 1);
-	for (uint64_t i = 1; i <= 3; i++)
-		store_delivery_put(w.d, worth(i, 1), 0);
-	for (uint64_t i = 1; i <= 3; i++) {
+	for (unsigned i = 0; i < 10; i++) {
+		relayed(&w, i % 2, i);
+		store_delivery_run(w.d, 0);
+	}
+	assert_int_equal(fake->n_started, 0);
+	go(&w, 10);
+	assert_int_equal(fake->n, 1);
+	assert_int_equal(fake->op[0]->n_usage, 2);
+	assert_int_equal(fake->op[0]->usage[0].rx_bytes + fake->op[0]->usage[1].rx_bytes, 45);
+	relayed(&w, 7, 1); /* in time for the next one only */
+	fake_answer(fake, STORE_OK);
+	assert_int_equal(fake->n, 0);
+	assert_int_equal(w.applied, 45);
+	assert_int_equal(store_delivery_waiting(w.d), 1);
+	go(&w, 20);
+	fake_answer(fake, STORE_OK);
+	assert_int_equal(store_delivery_waiting(w.d), 0);
+	end(&w);
+}
+
+static void one_after_the_other_and_numbered(void **state)
+{
+	struct world w = { .d = NULL };
+
+	(void)state;
+	begin(&w, false, 1);
+	for (unsigned i = 0; i < 3 * STORE_BATCH_ROWS; i++)
+		relayed(&w, i, 1);
+	go(&w, 0);
+	for (unsigned i = 1; i <= 3; i++) {
 		assert_int_equal(fake->n, 1);
 		assert_int_equal(fake->op[0]->seq, i);
-		assert_int_equal(fake->op[0]->usage[0].rx_bytes, i);
+		assert_true(str_eq(fake->op[0]->node, STR_LIT("n")));
+		assert_int_equal(fake->op[0]->n_usage, STORE_BATCH_ROWS);
 		fake_answer(fake, STORE_OK);
-		store_delivery_run(w.d, i);
 	}
-	assert_int_equal(w.applied, 6);
-	assert_int_equal(store_delivery_waiting(w.d), 0);
+	assert_int_equal(fake->n, 0);
+	assert_int_equal(w.applied, 3 * STORE_BATCH_ROWS);
+	end(&w);
+}
+
+static void records_and_usage_take_turns(void **state)
+{
+	struct world w = { .d = NULL };
+	unsigned n_usage = 0, n_records = 0;
+
+	(void)state;
+	begin(&w, false, 1);
+	for (unsigned i = 0; i < 2 * STORE_BATCH_ROWS; i++) {
+		relayed(&w, i, 1);
+		ended(&w, i);
+	}
+	go(&w, 0);
+	for (unsigned i = 0; i < 4; i++) {
+		n_usage += fake->op[0]->kind == STORE_USAGE;
+		n_records += fake->op[0]->kind == STORE_RECORD;
+		assert_true(n_usage <= n_records + 1 && n_records <= n_usage + 1);
+		fake_answer(fake, STORE_OK);
+	}
+	assert_int_equal(n_usage, 2);
+	assert_int_equal(n_records, 2);
 	end(&w);
 }
 
@@ -107,15 +194,17 @@ static void what_is_not_acknowledged_is_sent_again(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
 		begin(&w, false, 1);
 		w.applied = 0;
-		store_delivery_put(w.d, worth(5, 1), 0);
-		store_delivery_put(w.d, worth(6, 1), 0);
+		relayed(&w, 1, 5);
+		go(&w, 0);
+		relayed(&w, 1, 6);
 		fake_answer(fake, bad[i]);
-		store_delivery_run(w.d, STORE_DELIVERY_RETRY_MS - 1);
+		go(&w, STORE_DELIVERY_RETRY_MS - 1);
 		assert_int_equal(fake->n, 0);
-		store_delivery_run(w.d, STORE_DELIVERY_RETRY_MS);
+		go(&w, STORE_DELIVERY_RETRY_MS);
 		assert_int_equal(fake->op[0]->seq, 1);
+		assert_int_equal(fake->op[0]->usage[0].rx_bytes, 5);
 		fake_answer(fake, STORE_OK);
-		store_delivery_run(w.d, 2000);
+		go(&w, 2000);
 		assert_int_equal(fake->op[0]->seq, 2);
 		fake_answer(fake, STORE_OK);
 		assert_int_equal(w.applied, 11);
@@ -129,7 +218,8 @@ static void an_answer_that_comes_late_counts_once(void **state)
 
 	(void)state;
 	begin(&w, false, 1);
-	store_delivery_put(w.d, worth(5, 1), 0);
+	relayed(&w, 1, 5);
+	go(&w, 0);
 	store_delivery_run(w.d, STORE_DELIVERY_ANSWER_MS + 1); /* given up, and still with the backend */
 	store_delivery_run(w.d, STORE_DELIVERY_ANSWER_MS * 3);
 	assert_int_equal(fake->n_started, 1);
@@ -140,6 +230,28 @@ static void an_answer_that_comes_late_counts_once(void **state)
 	end(&w);
 }
 
+/* An hour without the database, a report a second: what waits is a row for each user. */
+static void an_outage_of_any_length_makes_no_more_of_usage(void **state)
+{
+	struct world w = { .d = NULL };
+
+	(void)state;
+	begin(&w, false, 1);
+	fake_set_up(fake, false);
+	for (unsigned s = 0; s < 3600; s++) {
+		for (unsigned u = 0; u < 20; u++)
+			relayed(&w, u, 1);
+		go(&w, s * 1000);
+	}
+	assert_int_equal(store_delivery_waiting(w.d), 20);
+	assert_int_equal(store_delivery_lost(w.d), 0);
+	fake_set_up(fake, true);
+	go(&w, 3600 * 1000);
+	fake_answer(fake, STORE_OK);
+	assert_int_equal(w.applied, 3600 * 20);
+	end(&w);
+}
+
 static void without_a_directory_what_is_too_much_is_lost_and_counted(void **state)
 {
 	struct world w = { .d = NULL };
@@ -147,40 +259,46 @@ static void without_a_directory_what_is_too_much_is_lost_and_counted(void **stat
 	(void)state;
 	begin(&w, false, 1);
 	fake_set_up(fake, false);
-	for (int i = 0; i < STORE_DELIVERY_BATCHES + 7; i++)
-		store_delivery_put(w.d, worth(1, 1), 0);
-	assert_int_equal(store_delivery_waiting(w.d), STORE_DELIVERY_BATCHES);
+	for (unsigned i = 0; i < STORE_USAGE_ROWS + 7; i++)
+		relayed(&w, i, 1);
+	relayed(&w, 3, 1); /* who is known still adds up */
+	assert_int_equal(store_delivery_waiting(w.d), STORE_USAGE_ROWS);
 	assert_int_equal(store_delivery_lost(w.d), 7);
+	for (unsigned i = 0; i < STORE_DELIVERY_RECORDS + 5; i++)
+		ended(&w, i);
+	assert_int_equal(store_delivery_waiting(w.d), STORE_USAGE_ROWS + STORE_DELIVERY_RECORDS);
+	assert_int_equal(store_delivery_lost(w.d), 7 + 5);
 	end(&w);
 }
 
-/* An outage longer than memory, with what goes on being told while it is made up for. */
-static void with_a_directory_nothing_is_lost_and_the_order_is_kept(void **state)
+/* More than memory takes, and what goes on being told while it is made up for. */
+static void with_a_directory_nothing_is_lost(void **state)
 {
+	const unsigned more = 3 * STORE_BATCH_ROWS;
+	uint64_t seq[2] = { 0, 0 };
 	struct world w = { .d = NULL };
-	const uint64_t n = STORE_DELIVERY_BATCHES + 50;
-	uint64_t told = n;
 
 	(void)state;
 	begin(&w, true, 1);
 	fake_set_up(fake, false);
-	for (uint64_t i = 1; i <= n; i++)
-		store_delivery_put(w.d, worth(i, 1), 0);
-	assert_int_equal(store_delivery_lost(w.d), 0);
-	assert_int_equal(store_delivery_waiting(w.d), n);
+	for (unsigned i = 0; i < STORE_USAGE_ROWS + more; i++)
+		relayed(&w, i, 1);
+	assert_int_equal(store_delivery_waiting(w.d), STORE_USAGE_ROWS + more);
 	fake_set_up(fake, true);
-	store_delivery_run(w.d, 5000);
-	for (uint64_t seq = 1; seq <= told; seq++) {
-		assert_int_equal(fake->n, 1);
-		assert_int_equal(fake->op[0]->seq, seq);
-		assert_int_equal(fake->op[0]->usage[0].rx_bytes, seq);
-		if (seq % 100 == 0 && told < n + 10)
-			store_delivery_put(w.d, worth(++told, 1), 5000);
+	go(&w, 5000);
+	while (until_sent(&w, 5000)) {
+		bool is_filed = str_eq(fake->op[0]->node, STR_LIT("n~"));
+
+		assert_true(is_filed || str_eq(fake->op[0]->node, STR_LIT("n")));
+		assert_int_equal(fake->op[0]->seq, ++seq[is_filed]);
+		if (seq[0] == 2 && !is_filed)
+			relayed(&w, 1, 1000000);
 		fake_answer(fake, STORE_OK);
-		store_delivery_run(w.d, 5000);
+		go(&w, 5000);
 	}
-	assert_int_equal(w.applied, told * (told + 1) / 2);
-	assert_int_equal(store_delivery_waiting(w.d), 0);
+	assert_int_equal(seq[1], 3);
+	assert_int_equal(w.applied, STORE_USAGE_ROWS + more + 1000000);
+	assert_int_equal(store_delivery_lost(w.d), 0);
 	end(&w);
 	assert_int_equal(clean(&w), 0);
 }
@@ -191,59 +309,67 @@ static void what_is_left_at_the_end_comes_after_a_restart_under_its_old_number(v
 
 	(void)state;
 	begin(&w, true, 1);
-	store_delivery_put(w.d, worth(1, 1), 0); /* under way: it may have been applied */
-	store_delivery_put(w.d, worth(2, 1), 0);
+	relayed(&w, 1, 1);
+	go(&w, 0); /* under way: it may have been applied */
+	relayed(&w, 1, 2);
+	ended(&w, 1);
 	end(&w);
 	begin(&w, true, 2);
-	assert_int_equal(store_delivery_waiting(w.d), 2);
 	store_delivery_run(w.d, 10);
-	for (uint64_t i = 1; i <= 2; i++) {
-		assert_int_equal(fake->op[0]->epoch, 1);
-		assert_int_equal(fake->op[0]->seq, i);
-		assert_int_equal(fake->op[0]->usage[0].rx_bytes, i);
-		fake_answer(fake, STORE_OK);
+	while (!fake->n) { /* until the first look into the directory */
+		assert_int_equal(net_loop_turn(w.loop), OK);
 		store_delivery_run(w.d, 10);
 	}
-	store_delivery_put(w.d, worth(3, 2), 10);
+	assert_true(str_eq(fake->op[0]->node, STR_LIT("n")));
+	assert_int_equal(fake->op[0]->usage[0].rx_bytes, 1);
+	for (unsigned i = 1; i <= 3; i++) {
+		assert_true(until_sent(&w, 10));
+		assert_int_equal(fake->op[0]->epoch, 1);
+		assert_int_equal(fake->op[0]->seq, i == 1 ? 1 : i - 1);
+		assert_int_equal(fake->op[0]->kind, i == 3 ? STORE_RECORD : STORE_USAGE);
+		fake_answer(fake, STORE_OK);
+	}
+	relayed(&w, 1, 3);
+	go(&w, 10);
+	assert_true(until_sent(&w, 10));
 	assert_int_equal(fake->op[0]->epoch, 2);
 	assert_int_equal(fake->op[0]->seq, 1);
 	fake_answer(fake, STORE_OK);
+	assert_int_equal(w.applied, 6);
 	end(&w);
 	assert_int_equal(clean(&w), 0);
 }
 
-static void a_damaged_file_is_put_aside_and_the_rest_goes_on(void **state)
+/* A disk that is full loses what is beyond memory, and says so. */
+static void a_directory_that_goes_away_is_a_loss_that_is_counted(void **state)
 {
 	struct world w = { .d = NULL };
-	char path[128];
-	FILE *f;
 
 	(void)state;
-	begin(&w, true, 5);
+	begin(&w, true, 1);
+	fake_set_up(fake, false);
+	assert_int_equal(rmdir(w.dir), 0);
+	for (unsigned i = 0; i < STORE_USAGE_ROWS + 1; i++)
+		relayed(&w, i, 1);
+	while (!store_delivery_lost(w.d))
+		assert_int_equal(net_loop_turn(w.loop), OK);
+	assert_int_equal(store_delivery_lost(w.d), STORE_BATCH_ROWS);
 	end(&w);
-	snprintf(path, sizeof path, "%s/fake.3.0", w.dir);
-	f = fopen(path, "w");
-	fputs("no batch at all", f);
-	fclose(f);
-	begin(&w, true, 6);
-	store_delivery_put(w.d, worth(9, 6), 0);
-	fake_answer(fake, STORE_OK);
-	store_delivery_run(w.d, 5);
-	assert_int_equal(w.applied, 9);
-	end(&w);
-	assert_int_equal(clean(&w), 1); /* fake.3.0.damaged */
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(one_after_the_other_in_order),
+		cmocka_unit_test(what_is_added_in_a_second_goes_together),
+		cmocka_unit_test(one_after_the_other_and_numbered),
+		cmocka_unit_test(records_and_usage_take_turns),
 		cmocka_unit_test(what_is_not_acknowledged_is_sent_again),
 		cmocka_unit_test(an_answer_that_comes_late_counts_once),
+		cmocka_unit_test(an_outage_of_any_length_makes_no_more_of_usage),
 		cmocka_unit_test(without_a_directory_what_is_too_much_is_lost_and_counted),
-		cmocka_unit_test(with_a_directory_nothing_is_lost_and_the_order_is_kept),
+		cmocka_unit_test(with_a_directory_nothing_is_lost),
 		cmocka_unit_test(what_is_left_at_the_end_comes_after_a_restart_under_its_old_number),
-		cmocka_unit_test(a_damaged_file_is_put_aside_and_the_rest_goes_on),
+		cmocka_unit_test(a_directory_that_goes_away_is_a_loss_that_is_counted),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -74,7 +74,8 @@ static bool fake_is_up(const struct store_backend *b)
 }
 
 static const struct store_kind fake_kind = {
-	.name = "fake", .open = fake_open, .close = fake_close, .start = fake_start, .is_up = fake_is_up
+	.name = "fake", .open = fake_open, .close = fake_close, .start = fake_start, .is_up = fake_is_up,
+	.counts_leases = true,
 };
 
 static inline void fake_report(bool is_error, const char *text, void *arg)

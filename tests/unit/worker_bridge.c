@@ -31,11 +31,12 @@ struct store {
 	struct store_job *first, **end;
 	bool full; /* takes nothing */
 	bool mute; /* takes, and does not answer yet */
+	bool down; /* has no database to ask */
 	bool stop;
 	/* what it was told */
-	unsigned n_leases, n_released, n_records, n_sessions;
+	unsigned n_leases, n_released, n_records, n_sessions, n_held, n_gone;
 	uint64_t rx_bytes, tx_bytes;
-	char reason[32], leased[STORE_ID_LEN], released[STORE_ID_LEN];
+	char reason[32], leased[STORE_ID_LEN], released[STORE_ID_LEN], held[STORE_ID_LEN];
 };
 
 static struct store the; /* there is one at a time */
@@ -92,6 +93,11 @@ void store_job_free(struct store_job *j)
 	free(j);
 }
 
+struct store_limits store_limits_none(void)
+{
+	return (struct store_limits){ CONF_LIVE_UNSET, CONF_LIVE_UNSET, CONF_LIVE_UNSET, "" };
+}
+
 bool store_is_needed(const struct conf *conf)
 {
 	return conf->redis_userdb && *conf->redis_userdb;
@@ -124,7 +130,7 @@ static void note_usage(struct store *s, const struct store_job *j)
 }
 
 /* The key of whoever has the password "diver"; a lease for all but "greedy". */
-static bool answer(struct store *s, struct store_job *j)
+static enum store_taken answer(struct store *s, struct store_job *j)
 {
 	struct crypto *c;
 
@@ -138,8 +144,10 @@ static bool answer(struct store *s, struct store_job *j)
 	s->n_leases++;
 	strcpy(s->leased, j->lease.id);
 	j->status = str_eq(j->user, STR_LIT("greedy")) ? STORE_FULL_USER : STORE_OK;
+	if (s->down)
+		j->status = STORE_DOWN;
 	j->lease.counted = j->status == STORE_OK;
-	j->lease.limits = (struct store_limits){ CONF_LIVE_UNSET, CONF_LIVE_UNSET, CONF_LIVE_UNSET, "" };
+	j->lease.limits = store_limits_none();
 	return s->hooks.answer(s->hooks.arg, j);
 }
 
@@ -148,9 +156,14 @@ static void work(struct store *s, struct store_job *j)
 	switch (j->kind) {
 	case STORE_JOB_KEY:
 	case STORE_JOB_LEASE:
-		if (!answer(s, j))
-			store_job_free(j); /* there is always room, here */
-		return;
+		if (answer(s, j) == STORE_TAKEN) /* there is always room, here */
+			return;
+		s->n_gone += j->kind == STORE_JOB_LEASE && j->lease.counted;
+		break;
+	case STORE_JOB_HOLD:
+		s->n_held++;
+		strcpy(s->held, j->lease.id);
+		break;
 	case STORE_JOB_RELEASE:
 		s->n_released++;
 		strcpy(s->released, j->lease.id);
@@ -405,6 +418,43 @@ static void answers_may_come_too_late(void **state)
 	guest_close(&g);
 }
 
+/* What is granted while the workers end is said to be nobody's, so that the store gives it back. */
+static void a_lease_that_finds_nobody_is_known(void **state)
+{
+	struct server *s = server_new();
+	struct guest g;
+
+	(void)state;
+	open_guest(&g, s, "local", "secret");
+	set(&the.mute, true);
+	guest_write(&g, STUN_ALLOCATE);
+	guest_send(&g);
+	assert_false(client_wait(&g.c, 100));
+	server_free(s);
+	assert_int_equal(the.n_leases, 1);
+	assert_int_equal(the.n_gone + the.n_released, 1);
+	assert_int_equal(the.n_records, 0);
+	guest_close(&g);
+}
+
+/* Let in while nothing could be asked: it is to count from when there is a database, until it ends. */
+static void who_is_let_in_in_an_outage_is_held(void **state)
+{
+	struct server *s = server_new();
+	struct guest g;
+
+	(void)state;
+	open_guest(&g, s, "local", "secret");
+	set(&the.down, true);
+	assert_int_equal(guest_ask(&g, STUN_ALLOCATE), 0);
+	guest_close(&g);
+	server_free(s);
+	assert_int_equal(the.n_held, 1);
+	assert_string_equal(the.held, the.leased);
+	assert_int_equal(the.n_released, 1);
+	assert_string_equal(the.released, the.leased);
+}
+
 static void who_is_over_his_bytes_is_cut_off(void **state)
 {
 	struct server *s = server_new();
@@ -483,6 +533,8 @@ int main(void)
 		cmocka_unit_test(users_are_who_the_store_says),
 		cmocka_unit_test(nothing_is_lost_while_the_store_has_no_room),
 		cmocka_unit_test(answers_may_come_too_late),
+		cmocka_unit_test(a_lease_that_finds_nobody_is_known),
+		cmocka_unit_test(who_is_let_in_in_an_outage_is_held),
 		cmocka_unit_test(who_is_over_his_bytes_is_cut_off),
 		cmocka_unit_test(secrets_of_the_databases_reach_the_workers),
 	};
