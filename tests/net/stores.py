@@ -65,9 +65,11 @@ class Store:
 class Redis(Store):
     name, trial = "redis", ["--redis-userdb=ip=127.0.0.1"]
 
-    def __init__(self, t):
+    def __init__(self, t, keeps=False):
+        """keeps: what it has acknowledged it knows after a kill -9."""
         super().__init__(t)
         need("redis-server")
+        self.more = ["--appendonly", "yes", "--appendfsync", "always"] if keeps else []
         self.path = os.path.join(t.dir, "redis.sock")
         self.start()
         text = "ip=127.0.0.1 port=6379 dbname=0"
@@ -75,7 +77,7 @@ class Redis(Store):
 
     def start(self):
         self.proc = self.t.spawn(self.t.lab.srv, "redis-server", "--bind", "127.0.0.1", "--port", "6379",
-                                 "--unixsocket", self.path, "--save", "", "--dir", self.t.dir)
+                                 "--unixsocket", self.path, "--save", "", "--dir", self.t.dir, *self.more)
         self.t.until(lambda: self.do("PING", may_fail=True) == "PONG", "PONG", timeout=20)
 
     def do(self, *words, may_fail=False):
@@ -97,6 +99,18 @@ class Redis(Store):
                 total[i] += int(self.do("HGET", key, field) or 0)
         return tuple(total)
 
+    def records(self, realm=REALM):
+        """The ids of the session records, as often as they are there."""
+        lines = self.do("--raw", "XRANGE", "taciturn:{%s}:sessions" % realm, "-", "+").splitlines()
+        return [lines[i + 1] for i, line in enumerate(lines) if line == "id"]
+
+    def leases(self, user, realm=REALM):
+        return int(self.do("ZCARD", "taciturn:{%s}:alloc:%s" % (realm, user)))
+
+    def fill(self, full):
+        """Has it no memory for more?"""
+        self.do("CONFIG", "SET", "maxmemory", "1" if full else "0")
+
 
 class Sql(Store):
     def add_user(self, user, password, realm=REALM):
@@ -105,6 +119,23 @@ class Sql(Store):
 
     def add_secret(self, secret, realm=REALM):
         self.sql("INSERT INTO turn_secret (realm, value) VALUES ('%s', '%s')" % (realm, secret))
+
+    def init(self):
+        """Makes taciturn's tables."""
+        program = os.path.join(os.path.dirname(os.path.abspath(self.t.binary)), "taciturnctl")
+        words = ["--%s=%s" % (k.replace("_", "-"), v) for k, v in self.conf.items()]
+        run(*self.t.lab.srv.argv(program, "-n", "--realm=" + REALM, *words, "db", "init"))
+        return self
+
+    def rows(self, text):
+        raise NotImplementedError
+
+    def used(self, user, realm=REALM):
+        return self.rows("SELECT coalesce(sum(rx_bytes), 0), coalesce(sum(tx_bytes), 0), coalesce(sum(sessions), 0) "
+                         "FROM taciturn_usage WHERE realm = '%s' AND name = '%s'" % (realm, user))[0]
+
+    def records(self, realm=REALM):
+        return [row[0] for row in self.rows("SELECT id FROM taciturn_sessions WHERE realm = '%s'" % realm)]
 
 
 class Postgres(Sql):
@@ -152,6 +183,9 @@ class Postgres(Sql):
     def sql(self, text):
         return run("psql", "-h", self.dir, "-U", "postgres", "-v", "ON_ERROR_STOP=1", "-Atc", text)
 
+    def rows(self, text):
+        return [tuple(int(v) if v.isdigit() else v for v in line.split("|")) for line in self.sql(text).splitlines()]
+
 
 class Sqlite(Sql):
     name, trial = "sqlite", ["--userdb=/nonexistent"]
@@ -174,6 +208,9 @@ class Sqlite(Sql):
                     raise
                 time.sleep(0.1)
         raise AssertionError("the database stays locked")
+
+    def rows(self, text):
+        return [tuple(row) for row in self.sql(text)]
 
 
 ALL = (Redis, Postgres, Sqlite)
