@@ -9,6 +9,7 @@
 #include "net/certfile.h"
 #include "net/context.h"
 #include "net/sni.h"
+#include "net/tls.h"
 
 enum kind { KIND_RSA, KIND_ECDSA, KIND_EDDSA, N_KINDS };
 
@@ -26,6 +27,7 @@ struct net_cert {
 	struct net_sni_names *names; /* a site's, in the same place */
 	struct net_sni sni;
 	struct net_context_alpn alpn;
+	BIO_METHOD *io;
 	X509 *first; /* the staple tells of this certificate and of no other */
 	struct net_certfile_staple staple;
 	time_t expires;
@@ -291,7 +293,9 @@ static struct net_cert *new_cert(const struct net_cert_options *o)
 	atomic_init(&c->refs, 1);
 	c->sites = calloc(o->n_pairs, sizeof *c->sites);
 	c->names = calloc(o->n_pairs, sizeof *c->names);
-	if (!c->sites || !c->names || net_context_alpn(&c->alpn, o->alpn, o->n_alpn)) {
+	c->io = net_tls_io_new();
+	if (!c->sites || !c->names || !c->io ||
+	    net_context_alpn(&c->alpn, o->alpn, o->n_alpn)) {
 		net_cert_drop(c);
 		return NULL;
 	}
@@ -337,11 +341,17 @@ void net_cert_drop(struct net_cert *c)
 	}
 	net_sni_fini(&c->sni);
 	X509_free(c->first);
+	BIO_meth_free(c->io);
 	free(c->sites);
 	free(c->names);
 	free(c->alpn.p);
 	free(c->staple.p);
 	free(c);
+}
+
+BIO_METHOD *net_cert_io(const struct net_cert *c)
+{
+	return c->io;
 }
 
 SSL_CTX *net_cert_context(const struct net_cert *c)

@@ -56,6 +56,9 @@ SSL_CTX *net_cert_context(const struct net_cert *c);
 /* The same for DTLS; NULL when it was not asked for. */
 SSL_CTX *net_cert_dtls_context(const struct net_cert *c);
 
+/* How connections of TLS read and write (net_tls_io_new()). It lives as long as c. */
+BIO_METHOD *net_cert_io(const struct net_cert *c);
+
 /* When the first of the certificates expires. */
 time_t net_cert_expires(const struct net_cert *c);
 

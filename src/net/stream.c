@@ -367,7 +367,10 @@ void net_burst_add(struct net_burst *b, struct net_stream *s, const struct iovec
 static size_t write_plain(struct net_burst *b)
 {
 	struct msghdr m = { .msg_iov = b->iov, .msg_iovlen = b->n_iov };
-	ssize_t n = sendmsg(b->stream->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	int flags = MSG_DONTWAIT | MSG_NOSIGNAL, fd = b->stream->fd;
+	/* in one piece it goes by the shorter way into the kernel */
+	ssize_t n = b->n_iov == 1 ? send(fd, b->iov->iov_base, b->iov->iov_len, flags)
+				  : sendmsg(fd, &m, flags);
 
 	if (n >= 0)
 		return (size_t)n;
@@ -404,13 +407,20 @@ static void flush_plain(struct net_burst *b, tick now)
 	}
 }
 
-/* Gathers messages from `i` on into one record; returns how many. A message longer than a record
- * is alone and goes the slow way. */
-static size_t gather(struct net_burst *b, size_t i, const struct iovec *iov, size_t *len)
+/* Gathers messages from `i` on for one record; returns how many. A message longer than a record
+ * is alone and goes the slow way. What is in one piece stays where it is. */
+static size_t gather(struct net_burst *b, size_t i, const struct iovec *iov,
+		     const uint8_t **record, size_t *len)
 {
 	size_t n = 0;
 
+	*record = b->record;
 	*len = 0;
+	if (b->n_iov == 1 && iov->iov_len <= NET_TLS_RECORD) {
+		*record = iov->iov_base;
+		*len = iov->iov_len;
+		return 1;
+	}
 	for (; i < b->n && *len + b->message[i].len <= NET_TLS_RECORD; i++, n++)
 		for (size_t k = 0; k < b->message[i].parts; k++, iov++) {
 			memcpy(b->record + *len, iov->iov_base, iov->iov_len);
@@ -423,10 +433,11 @@ static void flush_tls(struct net_burst *b, tick now)
 {
 	struct net_stream *s = b->stream;
 	struct iovec *iov = b->iov;
+	const uint8_t *record;
 	size_t i = 0, len;
 
 	while (i < b->n && !s->end) {
-		size_t n = has_waiting(s) ? 0 : gather(b, i, iov, &len);
+		size_t n = has_waiting(s) ? 0 : gather(b, i, iov, &record, &len);
 
 		if (!n) { /* behind what waits, or too long for one record */
 			bool idle = !has_waiting(s);
@@ -435,8 +446,8 @@ static void flush_tls(struct net_burst *b, tick now)
 			if (idle)
 				drain_queue(s);
 			n = 1;
-		} else if (!write_some(s, b->record, len) && !s->end) {
-			finish_later(s, &(struct iovec){ b->record, len }, 1, len, 0);
+		} else if (!write_some(s, record, len) && !s->end) {
+			finish_later(s, &(struct iovec){ (void *)record, len }, 1, len, 0);
 		}
 		for (; n; n--)
 			iov += b->message[i++].parts;

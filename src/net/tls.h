@@ -13,7 +13,12 @@
 enum { NET_TLS_RECORD = 16384 }; /* most that one record holds */
 
 struct net_cert; /* certificates and settings, net/cert.h */
+struct bio_method_st;
 struct net_tls;	 /* one connection */
+
+/* How OpenSSL reads and writes a connection's descriptor: send(2) and recv(2) cost less than the write(2) and
+ * read(2) of its own. The caller's, for BIO_meth_free(); NULL: no memory. */
+struct bio_method_st *net_tls_io_new(void);
 
 /* A server's side on a connected descriptor, which stays the caller's. Takes a reference on `cert`. */
 must_check enum err net_tls_new(struct net_tls **out, struct net_cert *cert, int fd);

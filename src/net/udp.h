@@ -17,6 +17,7 @@
 enum {
 	NET_RX_SLOTS = 32,	/* datagrams or bursts read at once from a listener */
 	NET_RX_BUF = 65536,	/* a burst of UDP_GRO is at most this long */
+	NET_RX_HEAD = 64, /* bytes before what was read that may be written; a cache line */
 	NET_RUN_DATAGRAMS = 64, /* UDP_MAX_SEGMENTS of older kernels */
 	NET_RUN_BYTES = 65000,	/* of one UDP_SEGMENT send, headers of ours counted in */
 	NET_FAN = NET_RX_SLOTS, /* datagrams to different destinations in one system call */
@@ -26,7 +27,7 @@ enum {
 /* What one read gave: datagrams of `seg` bytes, of one source, one after another in buf; the last
  * may be shorter. */
 struct net_rx {
-	const uint8_t *buf;
+	uint8_t *buf; /* what is read may be written to, NET_RX_HEAD bytes before it, and 3 behind */
 	size_t len, seg;
 	struct addr from;
 	struct addr to; /* the address that was reached; family ADDR_NONE: the socket's own */

@@ -18,6 +18,7 @@
 
 enum {
 	CTL_LEN = 192, /* room for TOS, UDP_GRO, a PKTINFO, SO_RXQ_OVFL and a time */
+	STRIDE = NET_RX_HEAD + NET_RX_BUF, /* no datagram is so long that less than 3 bytes are left */
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_FRAG_NEEDED = 4,
 	ICMP4_TIME_EXCEEDED = 11,
@@ -44,14 +45,14 @@ enum err net_rx_batch_new(struct net_rx_batch **out)
 
 	if (!b)
 		return ERR_NOMEM;
-	b->bufs = mmap(NULL, (size_t)NET_RX_SLOTS * NET_RX_BUF, PROT_READ | PROT_WRITE,
+	b->bufs = mmap(NULL, (size_t)NET_RX_SLOTS * STRIDE, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (b->bufs == MAP_FAILED) {
 		free(b);
 		return ERR_NOMEM;
 	}
 	for (size_t i = 0; i < NET_RX_SLOTS; i++) {
-		b->iov[i] = (struct iovec){ b->bufs + i * NET_RX_BUF, NET_RX_BUF };
+		b->iov[i] = (struct iovec){ b->bufs + i * STRIDE + NET_RX_HEAD, NET_RX_BUF };
 		b->msg[i].msg_hdr = (struct msghdr){
 			.msg_name = &b->from[i],
 			.msg_iov = &b->iov[i],
@@ -68,7 +69,7 @@ void net_rx_batch_free(struct net_rx_batch *b)
 {
 	if (!b)
 		return;
-	munmap(b->bufs, (size_t)NET_RX_SLOTS * NET_RX_BUF);
+	munmap(b->bufs, (size_t)NET_RX_SLOTS * STRIDE);
 	free(b);
 }
 

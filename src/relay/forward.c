@@ -2,6 +2,8 @@
  * THE HOT FILE: what clients send goes to peers, what peers send goes to clients. Nothing here
  * locks, allocates, copies a payload, reads a clock or logs per packet.
  */
+#include <string.h>
+
 #include "relay/conn.h"
 #include "relay/dtls.h"
 #include "relay/observe.h"
@@ -429,6 +431,25 @@ static void to_client_with_others(struct relay *r, struct relay_session *s,
 		    (struct str){ (const char *)rx->buf, rx->len }, s);
 }
 
+/* The same for a client that is at a stream: header and padding (s.12.5) go to both sides of the payload, so
+ * that what is written is one piece. */
+static void to_client_in_place(struct relay *r, struct relay_session *s,
+			       const struct net_rx *rx, uint16_t channel)
+{
+	struct to_client c = { .r = r, .s = s };
+	size_t padding = (4 - rx->len % 4) % 4;
+	const struct iovec iov = { rx->buf - STUN_CHAN_HEADER_LEN,
+				   STUN_CHAN_HEADER_LEN + rx->len + padding };
+
+	look_at(r, s, RELAY_LEG_PEER, rx->buf, rx->len);
+	if (!within_rate(r, s, &s->turn.down, rx->len))
+		return;
+	stun_chan_header(iov.iov_base, channel, (uint16_t)rx->len);
+	memset(rx->buf + rx->len, 0, padding);
+	emit(&c, &iov, 1, (struct relay_tally){ s, false, rx->len });
+	relay_forward_flush(r);
+}
+
 static void on_peer_burst(struct relay *r, struct relay_session *s, const struct net_rx *rx)
 {
 	struct to_client c;
@@ -450,6 +471,10 @@ static void on_peer_burst(struct relay *r, struct relay_session *s, const struct
 	}
 	if (n == 1 && c.channel && s->path.via) {
 		to_client_with_others(r, s, rx, c.channel);
+		return;
+	}
+	if (n == 1 && c.channel && s->path.conn) {
+		to_client_in_place(r, s, rx, c.channel);
 		return;
 	}
 	net_fan_flush(r->fan); /* what came before goes before */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-/* The sources themselves, with a sendmsg() that fails when it is told to. */
+/* The sources themselves, with a sendmsg() and a sendto() that fail when they are told to. */
 static struct {
 	int burst_errno;  /* of sends with UDP_SEGMENT; 0: they work */
 	int single_errno; /* of the others */
@@ -21,10 +21,13 @@ static struct {
 } script;
 
 static ssize_t scripted_sendmsg(int fd, const struct msghdr *m, int flags);
+static ssize_t scripted_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t to_len);
 
 #define sendmsg scripted_sendmsg
+#define sendto scripted_sendto
 #include "net/udp_tx.c"
 #undef sendmsg
+#undef sendto
 #include "net/sock.h"
 #include "net/udp_rx.c"
 #include "own_net.h"
@@ -44,6 +47,16 @@ static ssize_t scripted_sendmsg(int fd, const struct msghdr *m, int flags)
 	script.n_single_failures--;
 	errno = script.single_errno;
 	return -1;
+}
+
+static ssize_t scripted_sendto(int fd, const void *p, size_t n, int flags, const struct sockaddr *to, socklen_t to_len)
+{
+	struct iovec iov = { (void *)p, n };
+	const struct msghdr m = {
+		.msg_name = (void *)to, .msg_namelen = to_len, .msg_iov = &iov, .msg_iovlen = 1
+	};
+
+	return scripted_sendmsg(fd, &m, flags);
 }
 
 enum { WAIT_MS = 20000, BIG = 70000 };
@@ -504,6 +517,34 @@ static void what_does_not_fit_the_slots_comes_with_the_next_read(void **state)
 	pair_fini(&p);
 }
 
+/* A header goes before what was read and padding behind it, and no other slot is touched. */
+static void what_is_read_may_be_framed_where_it_lies(void **state)
+{
+	enum { BEHIND = 3, N = 2 };
+	const size_t longest = 65507;
+	const struct net_rx *rx = NULL;
+	struct pair p;
+
+	(void)state;
+	assert_true(pair_init(&p, "127.0.0.1", false, false));
+	for (size_t i = 0; i < N; i++) {
+		start(&p);
+		assert_true(add(&p, i, longest));
+		assert_int_equal(net_run_flush(&p.run), 1);
+	}
+	wait_readable(p.to);
+	assert_int_equal(net_rx_many(p.rx, p.to, &rx), N);
+	for (size_t i = 0; i < N; i++) {
+		memset(rx[i].buf - NET_RX_HEAD, 0xEE, NET_RX_HEAD);
+		memset(rx[i].buf + rx[i].len, 0xEE, BEHIND);
+	}
+	for (size_t i = 0; i < N; i++) {
+		assert_int_equal(rx[i].len, longest);
+		assert_memory_equal(rx[i].buf, p.data + i, longest);
+	}
+	pair_fini(&p);
+}
+
 static void cut_data_or_cut_control_is_told(void **state)
 {
 	static const struct {
@@ -600,6 +641,7 @@ int main(void)
 		cmocka_unit_test(kernels_that_corrupt_are_known),
 		cmocka_unit_test(gro_gives_a_burst_at_once_and_else_each_alone),
 		cmocka_unit_test(what_does_not_fit_the_slots_comes_with_the_next_read),
+		cmocka_unit_test(what_is_read_may_be_framed_where_it_lies),
 		cmocka_unit_test(cut_data_or_cut_control_is_told),
 		cmocka_unit_test(a_closed_port_is_told_with_its_address),
 		cmocka_unit_test(icmp_of_interest_is_what_the_rfc_names),
