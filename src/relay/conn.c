@@ -34,6 +34,7 @@ struct relay_conns {
 	struct list acceptors;
 	struct relay_crowd crowd;		      /* the strangers */
 	unsigned long long n_refused, n_ended[N_WHY]; /* for log_seldom() */
+	unsigned n_shakes; /* steps of TLS handshakes in this turn */
 };
 
 static const char *why_text(enum relay_conn_why w)
@@ -417,6 +418,15 @@ static void note_handshake(struct relay_conn *c)
 		count(&c->relay->cnt, tls13_ok);
 }
 
+/* A step of a handshake signs, which takes as long as hundreds of packets: a crowd that says hello at once
+ * waits in its sockets, which are told of again in the next turn, and others have theirs in between. */
+static bool has_to_wait(struct relay_conn *c)
+{
+	bool may_shake = c->stream.tls ? !c->shaken : c->stage == RELAY_STAGE_FIRST;
+
+	return may_shake && c->relay->conns->n_shakes >= RELAY_SHAKES_AT_ONCE;
+}
+
 static void on_input(int fd, void *arg)
 {
 	struct relay_conn *c = arg;
@@ -425,6 +435,8 @@ static void on_input(int fd, void *arg)
 
 	(void)fd;
 	relay_clock(r);
+	if (has_to_wait(c))
+		return;
 	if (c->stage < RELAY_STAGE_TALK && !begin(c))
 		return;
 	for (int i = 0; more; i++) {
@@ -435,8 +447,10 @@ static void on_input(int fd, void *arg)
 		}
 		size_t n = net_stream_read(&c->stream, r->scratch, &more);
 
-		if (c->stream.tls && !c->shaken)
+		if (c->stream.tls && !c->shaken) {
+			r->conns->n_shakes++;
 			note_handshake(c);
+		}
 		if (n && !take(c, r->scratch, n))
 			return;
 		if (c->stream.end) {
@@ -623,6 +637,7 @@ static void resume_accepting(struct relay *r)
 
 void relay_conns_turn(struct relay *r)
 {
+	r->conns->n_shakes = 0;
 	while (!list_empty(&r->conns->dead)) {
 		struct relay_conn *c = list_entry(r->conns->dead.next, struct relay_conn, all);
 

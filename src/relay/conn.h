@@ -14,6 +14,7 @@ enum {
 	RELAY_CONN_PER_PREFIX =
 		1024, /* strangers of one IPv4 address or IPv6 /64; more are refused */
 	RELAY_ACCEPT_AT_ONCE = 32,   /* before other sockets have their turn */
+	RELAY_SHAKES_AT_ONCE = 4,    /* steps of TLS handshakes in one turn */
 	RELAY_ACCEPT_PAUSE_MS = 500, /* when there are no descriptors left */
 };
 

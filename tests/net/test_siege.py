@@ -244,6 +244,27 @@ def half_a_handshake(t):
     check(1.8 < time.monotonic() - began < 4 * t.scale, "closed after %.1f s", time.monotonic() - began)
 
 
+@test("800 clients that say hello at once: a session has its turn long before they have theirs, and all are served",
+      timeout=60, not_coturn="handles them in one go")
+def hello_at_once(t):
+    served(t, relay_threads=1)
+    pulse = Pulse(t)
+    hello = client_hello(t.trusting())
+    room_for_sockets()
+    crowd = [t.lab.cli.tcp((lab.CLI, lab.CLI_B)[n % 2], (lab.SRV, 5349)) for n in range(800)]
+    pulse.beat()
+    for c in crowd:
+        c.sendall(hello)
+    pulse.beat()
+    answered = over(crowd)
+    print("%d of 800 were answered before a datagram had gone there and back" % answered)
+    check(answered < 400, "%d of 800 handshakes go before a session", answered)
+    t.until(lambda: over(crowd) == 800, "all are answered", timeout=20)
+    equal({c.recv(1) for c in crowd}, {b"\x16"}, "what their answers begin with")
+    for c in crowd:
+        c.close()
+
+
 def flood(t, s, c, peer, crowd, ask):
     """36 MB to a client that does not read; it asks for something in the midst. Returns the memory
     that the server had at most."""
