@@ -333,8 +333,8 @@ static const struct stage stages[] = {
 	{ "stats port's socket", app_http_bind, app_http_unbind },
 	{ "pid file", app_pid, app_unpid },
 	{ "log", app_log_start, app_log_stop },
+	{ "shared state", app_share, app_unshare }, /* likes a privilege: relay/hops.h */
 	{ "privileges", app_drop_root, NULL },
-	{ "shared state", app_share, app_unshare },
 	{ "store", app_store_start, app_store_stop },
 	{ "control", app_control, app_uncontrol },
 	{ "certificates' renewal", app_renew, NULL },

@@ -14,6 +14,8 @@ noinst_LIBRARIES += %D%/libnet.a
 	%D%/hello.h \
 	%D%/http.c \
 	%D%/http.h \
+	%D%/icmp.c \
+	%D%/icmp.h \
 	%D%/loop.c \
 	%D%/loop.h \
 	%D%/preface.c \

@@ -202,6 +202,14 @@ uint8_t net_sock_dscp(int fd, bool v6)
 	return (uint8_t)(tos & DSCP);
 }
 
+void net_sock_tell_hops(int fd, bool v6)
+{
+	if (v6)
+		like(fd, IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1);
+	else
+		like(fd, IPPROTO_IP, IP_RECVTTL, 1);
+}
+
 void net_sock_dont_fragment(int fd, bool v6, bool on)
 {
 	if (v6) {

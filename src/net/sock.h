@@ -47,6 +47,9 @@ must_check enum err net_sock_name(int fd, struct addr *out);
  * it, ECN's bits zero. 0 where the kernel does not tell. */
 uint8_t net_sock_dscp(int fd, bool v6);
 
+/* Have a UDP socket tell the hop limit (TTL) of what it receives. */
+void net_sock_tell_hops(int fd, bool v6);
+
 /* Sets or clears DF on what a socket (`v6`: an IPv6 one) sends from now on; on IPv6 it means that nothing is
  * cut into fragments here. */
 void net_sock_dont_fragment(int fd, bool v6, bool on);

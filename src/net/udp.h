@@ -24,6 +24,17 @@ enum {
 	NET_FAN_HEAD = 1024,	/* bytes of one that are copied */
 };
 
+/* What of an IP header goes with a datagram. */
+struct net_mark {
+	uint8_t tos;  /* DSCP and ECN */
+	uint8_t hops; /* hop limit, or TTL; 0: not told, and for what is sent the system's */
+};
+
+static inline bool net_mark_eq(struct net_mark a, struct net_mark b)
+{
+	return a.tos == b.tos && a.hops == b.hops;
+}
+
 /* What one read gave: datagrams of `seg` bytes, of one source, one after another in buf; the last
  * may be shorter. */
 struct net_rx {
@@ -31,7 +42,7 @@ struct net_rx {
 	size_t len, seg;
 	struct addr from;
 	struct addr to; /* the address that was reached; family ADDR_NONE: the socket's own */
-	uint8_t tos;	/* DSCP and ECN */
+	struct net_mark mark;
 	uint32_t overflow; /* net_sock_overflow() as it came, once there was any and it is told */
 	uint64_t stamp_ns; /* when it came, since 1970; 0: not told, see net_sock_stamp() */
 	bool truncated; /* did not fit: to be dropped */
@@ -75,7 +86,7 @@ struct net_run {
 	struct counters *cnt;
 
 	int fd; /* -1: no run has been started */
-	uint8_t tos;
+	struct net_mark mark;
 	bool closed; /* a shorter datagram or an empty one ended it */
 	size_t seg;  /* bytes of every datagram but the last */
 	size_t bytes, n_datagrams, n_iov;
@@ -91,13 +102,13 @@ void net_run_init(struct net_run *r, bool gso, struct counters *cnt);
 
 /* Starts an empty run. Nothing may wait in it. */
 void net_run_start(struct net_run *r, int fd, const struct addr *to, const struct addr *from,
-		   uint8_t tos);
+		   struct net_mark mark);
 
 /* True when a run to this destination is open. */
 static inline bool net_run_is(const struct net_run *r, int fd, const struct addr *to,
-			      uint8_t tos)
+			      struct net_mark mark)
 {
-	return r->fd == fd && r->tos == tos && addr_eq(&r->to_addr, to);
+	return r->fd == fd && net_mark_eq(r->mark, mark) && addr_eq(&r->to_addr, to);
 }
 
 /* Adds one datagram of n <= 3 parts; false when it has to go into another run. A new run takes
@@ -117,7 +128,7 @@ struct net_fan;
 struct net_fan_way {
 	int fd;
 	const struct addr *to, *from; /* from: source address to use; NULL: the socket's own */
-	uint8_t tos;
+	struct net_mark mark;
 };
 
 /* What became of one: `tag` as given, bytes of its head and of its body. */

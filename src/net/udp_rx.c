@@ -17,7 +17,7 @@
 #endif
 
 enum {
-	CTL_LEN = 192, /* room for TOS, UDP_GRO, a PKTINFO, SO_RXQ_OVFL and a time */
+	CTL_LEN = 256, /* room for TOS, hop limit, UDP_GRO, a PKTINFO, SO_RXQ_OVFL and a time */
 	STRIDE = NET_RX_HEAD + NET_RX_BUF, /* no datagram is so long that less than 3 bytes are left */
 	ICMP4_UNREACHABLE = 3,
 	ICMP4_FRAG_NEEDED = 4,
@@ -113,10 +113,14 @@ static void read_control(struct net_rx *rx, struct msghdr *m)
 			if (v > 0)
 				rx->seg = (size_t)v;
 		} else if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TOS) {
-			rx->tos = *CMSG_DATA(c);
+			rx->mark.tos = *CMSG_DATA(c);
 		} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_TCLASS) {
 			memcpy(&v, CMSG_DATA(c), sizeof v);
-			rx->tos = (uint8_t)v;
+			rx->mark.tos = (uint8_t)v;
+		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_TTL) ||
+			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_HOPLIMIT)) {
+			memcpy(&v, CMSG_DATA(c), sizeof v);
+			rx->mark.hops = (uint8_t)v;
 		} else if ((c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) ||
 			   (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO)) {
 			read_pktinfo(rx, c);
@@ -139,7 +143,7 @@ static void take(struct net_rx *rx, struct msghdr *m, size_t len)
 	rx->seg = len;
 	rx->from = addr_from_sa(m->msg_name);
 	rx->to = (struct addr){ 0 };
-	rx->tos = 0;
+	rx->mark = (struct net_mark){ 0 };
 	rx->overflow = 0;
 	rx->stamp_ns = 0;
 	rx->truncated = m->msg_flags & (MSG_TRUNC | MSG_CTRUNC);

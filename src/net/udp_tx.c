@@ -49,11 +49,11 @@ void net_run_init(struct net_run *r, bool gso, struct counters *cnt)
 }
 
 void net_run_start(struct net_run *r, int fd, const struct addr *to, const struct addr *from,
-		   uint8_t tos)
+		   struct net_mark mark)
 {
 	BUG_ON(r->n_datagrams);
 	r->fd = fd;
-	r->tos = tos;
+	r->mark = mark;
 	r->closed = false;
 	r->seg = r->bytes = r->n_iov = 0;
 	r->to_addr = *to;
@@ -97,12 +97,19 @@ static void add_cmsg(struct msghdr *m, int level, int type, const void *data, si
 	m->msg_controllen += CMSG_SPACE(len);
 }
 
-static void add_tos(struct msghdr *m, const struct addr *to, int tos)
+static void add_mark(struct msghdr *m, const struct addr *to, struct net_mark mark)
 {
-	if (tos && to->family == ADDR_V4)
-		add_cmsg(m, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-	else if (tos)
+	int tos = mark.tos, hops = mark.hops;
+	bool v6 = to->family == ADDR_V6;
+
+	if (tos && v6)
 		add_cmsg(m, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+	else if (tos)
+		add_cmsg(m, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	if (hops && v6)
+		add_cmsg(m, IPPROTO_IPV6, IPV6_HOPLIMIT, &hops, sizeof hops);
+	else if (hops)
+		add_cmsg(m, IPPROTO_IP, IP_TTL, &hops, sizeof hops);
 }
 
 static void add_source(struct msghdr *m, const struct addr *from)
@@ -151,7 +158,7 @@ static bool send_iov(struct net_run *r, struct iovec *iov, size_t n, uint16_t se
 
 	if (seg)
 		add_cmsg(&m, SOL_UDP, UDP_SEGMENT, &seg, sizeof seg);
-	add_tos(&m, &r->to_addr, r->tos);
+	add_mark(&m, &r->to_addr, r->mark);
 	if (r->from.family != ADDR_NONE)
 		add_source(&m, &r->from);
 	if (!m.msg_controllen)
@@ -219,7 +226,7 @@ struct net_fan {
 	void *tag[NET_FAN];
 	union {
 		struct cmsghdr align;
-		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + CMSG_SPACE(sizeof(int))];
+		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo)) + 2 * CMSG_SPACE(sizeof(int))];
 	} ctl[NET_FAN];
 	uint8_t head[NET_FAN][NET_FAN_HEAD];
 };
@@ -266,7 +273,7 @@ void net_fan_add(struct net_fan *f, const struct net_fan_way *way, struct str he
 			      .msg_iov = f->iov[i],
 			      .msg_iovlen = body.len ? 2 : 1,
 			      .msg_control = &f->ctl[i] };
-	add_tos(m, way->to, way->tos);
+	add_mark(m, way->to, way->mark);
 	if (way->from)
 		add_source(m, way->from);
 	if (!m->msg_controllen)

@@ -365,7 +365,8 @@ static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 	struct relay *r = c->relay;
 
 	struct relay_from f = {
-		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session, .tos = c->tos
+		.r = r, .path = { .conn = c }, .tuple = c->tuple, .s = c->session,
+		.mark = { .tos = c->tos }
 	};
 	enum stun_frame kind = STUN_FRAME_MORE;
 	size_t len, all;

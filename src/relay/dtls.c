@@ -59,7 +59,7 @@ struct relay_dtls_all {
 	struct slots in, out;
 	uint8_t *plain; /* NET_TLS_RECORD bytes to gather a message in */
 	/* of what OpenSSL is being made to send */
-	uint8_t tos;
+	struct net_mark mark;
 	struct relay_tally whose;
 	unsigned long long n_refused, n_ended; /* for log_seldom() */
 };
@@ -101,7 +101,7 @@ static void on_send(void *arg, const uint8_t *p, size_t len)
 
 	memcpy(to, p, len);
 	out->used += len;
-	relay_forward_datagram(r, d->via, &d->tuple, r->dtls->tos, &iov, r->dtls->whose);
+	relay_forward_datagram(r, d->via, &d->tuple, r->dtls->mark, &iov, r->dtls->whose);
 }
 
 /* NULL: longer than a record. */
@@ -117,7 +117,7 @@ static const uint8_t *gather(uint8_t *to, const struct iovec *parts, size_t n, s
 	return to;
 }
 
-void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, uint8_t tos,
+void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, struct net_mark mark,
 		     struct relay_tally whose)
 {
 	struct relay *r = d->relay;
@@ -134,13 +134,13 @@ void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, 
 			relay_session_drop(whose.s, RELAY_DROP_RECORD, 1);
 		return;
 	}
-	all->tos = tos;
+	all->mark = mark;
 	all->whose = whose;
 	if (net_dtls_write(d->tls, p, len)) { /* its session may be in use further up */
 		d->broken = true;
 		wheel_arm(&r->wheel, &d->timer, r->env.now);
 	}
-	all->tos = 0;
+	all->mark = (struct net_mark){ 0 };
 	all->whose = (struct relay_tally){ NULL, false, 0 };
 }
 
@@ -384,7 +384,7 @@ static void send_cookie(const struct relay_from *f, const struct net_cookie_hell
 	net_cookie_request(h, &out);
 	const struct iovec iov = { buf, wr_len(&out) };
 	relay_forward_flush(r);
-	relay_forward_datagram(r, f->path.via, &f->tuple, 0, &iov,
+	relay_forward_datagram(r, f->path.via, &f->tuple, (struct net_mark){ 0 }, &iov,
 			       (struct relay_tally){ NULL, false, 0 });
 	relay_forward_flush(r);
 	count(&r->cnt, dtls_cookies);
@@ -439,18 +439,18 @@ static bool refuse_classic(struct relay_dtls *d, const uint8_t *p, size_t len)
 		return false;
 	const struct iovec iov = { buf, wr_len(&out) };
 	count(&d->relay->cnt, err_500);
-	relay_dtls_send(d, &iov, 1, 0, (struct relay_tally){ NULL, false, 0 });
+	relay_dtls_send(d, &iov, 1, (struct net_mark){ 0 }, (struct relay_tally){ NULL, false, 0 });
 	return true;
 }
 
 /* RFC 7350 s.4.6: a record holds one message, as a datagram would; ChannelData need not be padded. */
-static void on_message(struct relay_dtls *d, uint8_t tos, const uint8_t *p, size_t len)
+static void on_message(struct relay_dtls *d, struct net_mark mark, const uint8_t *p, size_t len)
 {
 	struct relay_from f = { .r = d->relay,
 				.path = { .dtls = d },
 				.tuple = d->tuple,
 				.s = d->session,
-				.tos = tos };
+				.mark = mark };
 
 	if (refuse_classic(d, p, len))
 		return;
@@ -459,7 +459,7 @@ static void on_message(struct relay_dtls *d, uint8_t tos, const uint8_t *p, size
 		adopt(d, f.s);
 }
 
-static void on_datagram(struct relay_dtls *d, uint8_t tos, const uint8_t *p, size_t len)
+static void on_datagram(struct relay_dtls *d, struct net_mark mark, const uint8_t *p, size_t len)
 {
 	struct relay *r = d->relay;
 	struct slots *in = &r->dtls->in;
@@ -476,7 +476,7 @@ static void on_datagram(struct relay_dtls *d, uint8_t tos, const uint8_t *p, siz
 			note_progress(d);
 		if (result == NET_TLS_OK) {
 			in->used += n;
-			on_message(d, tos, to, n);
+			on_message(d, mark, to, n);
 		}
 	} while (result == NET_TLS_OK && !d->broken);
 	if (result == NET_TLS_CLOSED)
@@ -495,7 +495,7 @@ void relay_dtls_input(const struct relay_from *f, const uint8_t *p, size_t len)
 	if (!d || p[0] == HANDSHAKE)
 		d = meet(f, &tuple, d, p, len);
 	if (d && !d->broken)
-		on_datagram(d, f->tos, p, len);
+		on_datagram(d, f->mark, p, len);
 }
 
 /* --- all of them ----------------------------------------------------------------- */

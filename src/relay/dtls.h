@@ -33,7 +33,7 @@ void relay_dtls_input(const struct relay_from *f, const uint8_t *p, size_t len);
 
 /* Encrypts a message of n parts, and adds it to what relay_forward_flush() sends. A failure ends the
  * association at the end of this turn. */
-void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, uint8_t tos,
+void relay_dtls_send(struct relay_dtls *d, const struct iovec *parts, size_t n, struct net_mark mark,
 		     struct relay_tally whose);
 
 /* The session that the association had has ended: it is a stranger's again. */

@@ -1,7 +1,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "relay/relay.h"
+#include "relay/hops.h"
 #include "relay/splice.h"
 
 enum { BIND_TRIES = 16 }; /* ports that another process turns out to have */
@@ -160,6 +160,8 @@ unsigned relay_endpoint_open(struct relay *r, struct relay_session *s, struct tu
 		return 508;
 	}
 	s->ep[ep->leg] = ep;
+	if (!ep->tcp)
+		relay_hops_endpoint(r, s, ep->fd, &ep->at);
 	relayed = turn_policy_outward(r->shared->conf, &ep->at);
 	turn_session_add_leg(&r->env, &s->turn, ep->leg, &relayed, &ep->at,
 			     tx->want.lifetime_s);

@@ -6,6 +6,7 @@
 
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/hops.h"
 #include "relay/observe.h"
 #include "relay/relay.h"
 #include "relay/share.h"
@@ -93,16 +94,16 @@ void relay_forward_flush(struct relay *r)
 struct onward {
 	int fd;
 	const struct addr *to, *from;
-	uint8_t tos;
+	struct net_mark mark;
 	struct relay_tally whose; /* payload: of this datagram */
 };
 
 /* Adds one datagram to the run that is open if it can join, else to a new one. */
 static void append(struct relay *r, const struct onward *o, const struct iovec *parts, size_t n)
 {
-	if (!net_run_is(&r->run, o->fd, o->to, o->tos) || !net_run_add(&r->run, parts, n)) {
+	if (!net_run_is(&r->run, o->fd, o->to, o->mark) || !net_run_add(&r->run, parts, n)) {
 		flush_run(r);
-		net_run_start(&r->run, o->fd, o->to, o->from, o->tos);
+		net_run_start(&r->run, o->fd, o->to, o->from, o->mark);
 		net_run_add(&r->run, parts, n);
 		r->tally = o->whose;
 		return;
@@ -111,11 +112,11 @@ static void append(struct relay *r, const struct onward *o, const struct iovec *
 }
 
 void relay_forward_datagram(struct relay *r, const struct relay_listener *via,
-			    const struct turn_tuple *tuple, uint8_t tos,
+			    const struct turn_tuple *tuple, struct net_mark mark,
 			    const struct iovec *iov, struct relay_tally whose)
 {
 	const struct onward o = { via->fd, &tuple->client,
-				  addr_is_any(&via->at) ? &tuple->server : NULL, tos, whose };
+				  addr_is_any(&via->at) ? &tuple->server : NULL, mark, whose };
 
 	append(r, &o, iov, 1);
 }
@@ -139,6 +140,7 @@ static void to_peer(struct relay_from *c, const struct turn_to_peer *p)
 	struct relay *r = c->r;
 	const struct relay_endpoint *ep = c->s->ep[turn_leg_of(&p->to)];
 	const struct iovec iov = { (void *)p->data.p, p->data.len };
+	struct net_mark mark = c->mark;
 
 	look_at(r, c->s, RELAY_LEG_CLIENT, (const uint8_t *)p->data.p, p->data.len);
 	/* design: our own addresses are open for relayed ports, never for another service */
@@ -149,7 +151,13 @@ static void to_peer(struct relay_from *c, const struct turn_to_peer *p)
 	}
 	if (!within_rate(r, c->s, &c->s->turn.up, p->data.len))
 		return;
-	const struct onward o = { ep->fd, &p->to, NULL, c->tos, { c->s, true, p->data.len } };
+	if (!relay_hops_pass(&mark, &c->tuple.client, &p->to)) {
+		relay_session_drop(c->s, RELAY_DROP_HOPS, 1);
+		relay_hops_expired(r, &(struct relay_hops){ c->tuple.server, c->tuple.client, c->raw,
+							    c->raw_len });
+		return;
+	}
+	const struct onward o = { ep->fd, &p->to, NULL, mark, { c->s, true, p->data.len } };
 	append(r, &o, &iov, 1);
 }
 
@@ -268,7 +276,7 @@ void relay_forward_message(struct relay_from *c, const uint8_t *p, size_t len)
 static void on_client_burst(struct relay_listener *via, const struct net_rx *rx)
 {
 	struct relay *r = via->relay;
-	struct relay_from c = { .r = r, .path = { .via = via }, .tos = rx->tos };
+	struct relay_from c = { .r = r, .path = { .via = via }, .mark = rx->mark };
 	size_t n = 0;
 
 	if (rx->truncated) {
@@ -286,7 +294,9 @@ static void on_client_burst(struct relay_listener *via, const struct net_rx *rx)
 	for (size_t off = 0; off < rx->len || n == 0; off += rx->seg, n++) {
 		size_t left = rx->len - off;
 
-		relay_forward_message(&c, rx->buf + off, left < rx->seg ? left : rx->seg);
+		c.raw = rx->buf + off;
+		c.raw_len = left < rx->seg ? left : rx->seg;
+		relay_forward_message(&c, c.raw, c.raw_len);
 		if (rx->seg == 0)
 			break;
 	}
@@ -324,7 +334,7 @@ struct to_client {
 	const struct addr *from; /* source address to use, for a listener on a wildcard */
 	struct addr peer;
 	uint16_t channel; /* 0: Data indications */
-	uint8_t tos;
+	struct net_mark mark;
 	size_t n_headers;
 	uint8_t headers[NET_RUN_DATAGRAMS][TURN_DATA_HEADER_V6];
 };
@@ -338,12 +348,12 @@ static void emit(struct to_client *c, const struct iovec *iov, size_t n,
 
 	n -= iov[n - 1].iov_len == 0;
 	if (path->dtls) {
-		relay_dtls_send(path->dtls, iov, n, c->tos, whose);
+		relay_dtls_send(path->dtls, iov, n, c->mark, whose);
 		return;
 	}
 	if (!path->conn) {
 		const struct onward o = { path->via->fd, &c->s->turn.tuple.client, c->from,
-					  c->tos, whose };
+					  c->mark, whose };
 
 		append(r, &o, iov, n);
 		return;
@@ -416,10 +426,10 @@ void relay_forward_fanned(void *arg, void *tag, size_t head, size_t body, bool s
 
 /* Audio: a packet of each of many sessions. They leave together at the end of the turn. */
 static void to_client_with_others(struct relay *r, struct relay_session *s,
-				  const struct net_rx *rx, uint16_t channel)
+				  const struct net_rx *rx, uint16_t channel, struct net_mark mark)
 {
 	const struct net_fan_way way = { s->path.via->fd, &s->turn.tuple.client, source_of(s),
-					 rx->tos };
+					 mark };
 	uint8_t header[STUN_CHAN_HEADER_LEN];
 
 	look_at(r, s, RELAY_LEG_PEER, rx->buf, rx->len);
@@ -450,8 +460,9 @@ static void to_client_in_place(struct relay *r, struct relay_session *s,
 	relay_forward_flush(r);
 }
 
-static void on_peer_burst(struct relay *r, struct relay_session *s, const struct net_rx *rx)
+static void on_peer_burst(struct relay *r, const struct relay_endpoint *ep, const struct net_rx *rx)
 {
+	struct relay_session *s = ep->session;
 	struct to_client c;
 	enum turn_route verdict;
 	size_t n = 0;
@@ -469,8 +480,15 @@ static void on_peer_burst(struct relay *r, struct relay_session *s, const struct
 			count_n(&r->cnt, drop_no_permission, n);
 		return;
 	}
+	c.mark = rx->mark;
+	if (!s->path.conn && !relay_hops_pass(&c.mark, &rx->from, &s->turn.tuple.client)) {
+		relay_session_drop(s, RELAY_DROP_HOPS, n);
+		relay_hops_expired(r, &(struct relay_hops){ ep->at, rx->from, rx->buf,
+							    n > 1 ? rx->seg : rx->len });
+		return;
+	}
 	if (n == 1 && c.channel && s->path.via) {
-		to_client_with_others(r, s, rx, c.channel);
+		to_client_with_others(r, s, rx, c.channel, c.mark);
 		return;
 	}
 	if (n == 1 && c.channel && s->path.conn) {
@@ -481,7 +499,6 @@ static void on_peer_burst(struct relay *r, struct relay_session *s, const struct
 	c.r = r;
 	c.s = s;
 	c.from = source_of(s);
-	c.tos = rx->tos;
 	c.n_headers = 0;
 	for (size_t i = 0, off = 0; i < n; i++, off += rx->seg) {
 		size_t left = rx->len - off;
@@ -530,7 +547,7 @@ void relay_forward_from_peer(int fd, void *arg)
 			relay_endpoint_overflowed(r, ep, rx.overflow);
 		if (rx.stamp_ns)
 			relay_delay_came(r, rx.stamp_ns, false);
-		on_peer_burst(r, s, &rx);
+		on_peer_burst(r, ep, &rx);
 		if (s->path.conn && relay_conn_reap_broken(s->path.conn))
 			return;	      /* the session is gone, and the endpoint with it */
 		/* behind a short burst there is seldom another, and epoll tells of it */

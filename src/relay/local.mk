@@ -19,6 +19,8 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/listing.h \
 	%D%/front.c \
 	%D%/front.h \
+	%D%/hops.c \
+	%D%/hops.h \
 	%D%/lease.c \
 	%D%/lease.h \
 	%D%/park.c \

@@ -111,6 +111,7 @@ static const char *const drop_words[N_RELAY_DROP] = {
 	[RELAY_DROP_OVERFLOW] = "drop_overflow",
 	[RELAY_DROP_QUEUE] = "drop_queue",
 	[RELAY_DROP_RECORD] = "drop_record",
+	[RELAY_DROP_HOPS] = "drop_hops",
 };
 
 /* "no_permission=3 queue=17"; *all is how many. */

@@ -1,6 +1,7 @@
 #include "relay/relay.h"
 #include "relay/conn.h"
 #include "relay/dtls.h"
+#include "relay/hops.h"
 #include "relay/park.h"
 #include "relay/relimit.h"
 #include "relay/splice.h"
@@ -71,6 +72,7 @@ enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
 		return ERR_NOMEM;
 	rng_init(&rng);
 	s->conf = conf;
+	relay_hops_open(s);
 	name_node(s, &rng);
 	rng_bytes(&rng, s->digest_key, sizeof s->digest_key);
 	e = collect_ips(s, conf);
@@ -95,6 +97,7 @@ void relay_shared_free(struct relay_shared *s)
 {
 	if (!s)
 		return;
+	relay_hops_close(s);
 	relay_perusers_free(s->perusers);
 	relay_quota_free(s->quota);
 	relay_ports_free(s->ports);
@@ -300,6 +303,7 @@ enum err relay_listen(struct relay *r, struct relay_listener *l, int fd, const s
 	l->fd = fd;
 	l->stamped = false;
 	l->at = *at;
+	relay_hops_listen(r, fd, at);
 	return net_loop_watch(r->loop, &l->watch, fd, relay_forward_from_client, l);
 }
 

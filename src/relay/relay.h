@@ -38,6 +38,8 @@ struct relay_shared {
 	int64_t epoch;	     /* … in this life: milliseconds since 1970, and three digits of chance */
 	char prefix[96];     /* NODE.EPOCH. : what all public ids of this process begin with */
 	uint64_t digest_key[2]; /* of auth_check_digest() */
+	int icmp[2];	    /* relay/hops.h: to IPv4 and to IPv6 hosts; -1: not permitted */
+	bool carries_hops;  /* they are there */
 };
 
 must_check enum err relay_shared_new(struct relay_shared **out, const struct conf *conf);
@@ -94,6 +96,7 @@ enum relay_drop {
 	RELAY_DROP_OVERFLOW,
 	RELAY_DROP_QUEUE,
 	RELAY_DROP_RECORD,
+	RELAY_DROP_HOPS,
 	N_RELAY_DROP
 };
 
@@ -184,6 +187,7 @@ struct relay {
 	size_t next_ip;	      /* where the next search for a relay address starts */
 	unsigned denied_told; /* a bit for each turn_policy that was logged */
 	struct bucket rejects; /* lines about wrong credentials */
+	struct bucket icmp;    /* errors of our own */
 	unsigned long long n_rejects, n_no_ports, n_quota, n_no_sockets, n_not_moved,
 		n_backend_down; /* for log_seldom() */
 };
@@ -312,13 +316,15 @@ void relay_endpoint_close(struct relay *r, struct relay_endpoint *ep);
 
 /* --- forward.c, the packet path --- */
 
-/* What is being read from one client. Set up with r, path, tuple, tos and s; the rest zero. */
+/* What is being read from one client. Set up with r, path, tuple, mark and s; the rest zero. */
 struct relay_from {
 	struct relay *r;
 	struct relay_path path;
 	struct turn_tuple tuple;
 	struct relay_session *s; /* of the tuple; NULL: none */
-	uint8_t tos;
+	struct net_mark mark;
+	const uint8_t *raw; /* the datagram, which still has its hops to go; NULL: none that was read as it is */
+	size_t raw_len;
 	uint16_t channel;	   /* of the last ChannelData; 0: none yet */
 	struct turn_to_peer route; /* … and where that goes */
 };
@@ -329,7 +335,7 @@ void relay_forward_message(struct relay_from *f, const uint8_t *p, size_t len);
 /* Adds one datagram for the client of `tuple`, out of `via`. `whose`: the session whose payload it carries,
  * or none. What it borrows is sent by relay_forward_flush(). */
 void relay_forward_datagram(struct relay *r, const struct relay_listener *via,
-			    const struct turn_tuple *tuple, uint8_t tos,
+			    const struct turn_tuple *tuple, struct net_mark mark,
 			    const struct iovec *iov, struct relay_tally whose);
 
 /* Sends all that waits in runs and bursts, to peers and to clients. */

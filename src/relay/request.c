@@ -78,7 +78,8 @@ static void answer_by_datagram(struct relay *r, const struct relay_listener *via
 			       const struct turn_tuple *tuple, const struct wr *out)
 {
 	const struct net_fan_way way = { via->fd, &tuple->client,
-					 addr_is_any(&via->at) ? &tuple->server : NULL, 0 };
+					 addr_is_any(&via->at) ? &tuple->server : NULL,
+					 { 0 } };
 	const struct str none = { "", 0 };
 
 	net_fan_add(r->fan, &way, (struct str){ (const char *)out->start, wr_len(out) }, none,
@@ -91,7 +92,8 @@ static void send_answer(struct relay *r, const struct relay_path *path,
 	const struct iovec iov = { out->start, wr_len(out) };
 
 	if (path->dtls) { /* counted as it is sent */
-		relay_dtls_send(path->dtls, &iov, 1, 0, (struct relay_tally){ NULL, false, 0 });
+		relay_dtls_send(path->dtls, &iov, 1, (struct net_mark){ 0 },
+				(struct relay_tally){ NULL, false, 0 });
 		relay_forward_flush(r);
 		return;
 	}

@@ -50,6 +50,7 @@ unit_programs = \
 	%D%/relay_crowd \
 	%D%/relay_forward \
 	%D%/relay_forward_drop \
+	%D%/relay_hops \
 	%D%/relay_park \
 	%D%/relay_port \
 	%D%/relay_peruser \

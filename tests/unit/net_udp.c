@@ -117,7 +117,7 @@ static bool add(struct pair *p, size_t off, size_t len)
 
 static void start(struct pair *p)
 {
-	net_run_start(&p->run, p->from, &p->at_to, NULL, 0);
+	net_run_start(&p->run, p->from, &p->at_to, NULL, (struct net_mark){ .tos = 0 });
 }
 
 static void wait_readable(int fd)
@@ -300,14 +300,14 @@ static void a_run_is_of_one_socket_destination_and_tos(void **state)
 	assert_true(pair_init(&p, "127.0.0.1", true, true));
 	other = p.at_to;
 	other.port++;
-	assert_false(net_run_is(&p.run, p.from, &p.at_to, 0)); /* none is open */
-	net_run_start(&p.run, p.from, &p.at_to, NULL, 8);
-	assert_true(net_run_is(&p.run, p.from, &p.at_to, 8));
-	assert_false(net_run_is(&p.run, p.from, &p.at_to, 0));
-	assert_false(net_run_is(&p.run, p.to, &p.at_to, 8));
-	assert_false(net_run_is(&p.run, p.from, &other, 8));
+	assert_false(net_run_is(&p.run, p.from, &p.at_to, (struct net_mark){ .tos = 0 })); /* none is open */
+	net_run_start(&p.run, p.from, &p.at_to, NULL, (struct net_mark){ .tos = 8 });
+	assert_true(net_run_is(&p.run, p.from, &p.at_to, (struct net_mark){ .tos = 8 }));
+	assert_false(net_run_is(&p.run, p.from, &p.at_to, (struct net_mark){ .tos = 0 }));
+	assert_false(net_run_is(&p.run, p.to, &p.at_to, (struct net_mark){ .tos = 8 }));
+	assert_false(net_run_is(&p.run, p.from, &other, (struct net_mark){ .tos = 8 }));
 	assert_int_equal(net_run_flush(&p.run), 0);
-	assert_false(net_run_is(&p.run, p.from, &p.at_to, 8));
+	assert_false(net_run_is(&p.run, p.from, &p.at_to, (struct net_mark){ .tos = 8 }));
 	assert_int_equal(script.n_bursts + script.n_singles, 0);
 	pair_fini(&p);
 }
@@ -333,13 +333,13 @@ static void tos_and_the_source_address_are_carried(void **state)
 		assert_int_equal(addr_parse_ip(str_of(rows[i / 2].from), &source), OK);
 		assert_int_equal(addr_parse_ip(str_of(rows[i / 2].to), &reached), OK);
 		reached.port = at_to.port;
-		net_run_start(&p.run, from, &reached, &source, 0xb9); /* EF, ECT(1) */
+		net_run_start(&p.run, from, &reached, &source, (struct net_mark){ .tos = 0xb9 }); /* EF, ECT(1) */
 		for (size_t k = 0; k <= i % 2; k++)
 			assert_true(net_run_add(&p.run, &iov, 1));
 		assert_int_equal(net_run_flush(&p.run), 1 + i % 2);
 		wait_readable(to);
 		assert_int_equal(net_rx_many(p.rx, to, &rx), 1);
-		assert_int_equal(rx->tos, 0xb9);
+		assert_int_equal(rx->mark.tos, 0xb9);
 		assert_true(addr_ip_eq(&rx->from, &source));
 		assert_int_equal(rx->from.port, at_from.port);
 		assert_true(addr_ip_eq(&rx->to, &reached));
@@ -583,7 +583,7 @@ static void a_closed_port_is_told_with_its_address(void **state)
 		fd = open_at(rows[i].ip, NET_SOCK_RELAY, true, &at);
 		close(open_at(rows[i].ip, NET_SOCK_RELAY, true, &gone));
 		assert_false(net_rx_error(fd, &icmp));
-		net_run_start(&p.run, fd, &gone, NULL, 0);
+		net_run_start(&p.run, fd, &gone, NULL, (struct net_mark){ .tos = 0 });
 		assert_true(add(&p, 0, 10));
 		assert_int_equal(net_run_flush(&p.run), 1);
 		wait_readable(fd);

@@ -190,7 +190,7 @@ static void what_waits_for_another_socket_leaves_first(void **state)
 
 static void tos_and_the_source_address_are_carried(void **state)
 {
-	struct net_fan_way way = { .fd = w.server, .to = &w.at[0], .tos = 0xb8 };
+	struct net_fan_way way = { .fd = w.server, .to = &w.at[0], .mark = { .tos = 0xb8 } };
 	struct pollfd p = { w.client[0], POLLIN, 0 };
 	struct net_rx_batch *batch;
 	struct addr source;
@@ -206,7 +206,7 @@ static void tos_and_the_source_address_are_carried(void **state)
 	assert_true(net_rx_one(batch, NET_RX_SLOTS - 1, w.client[0], &rx));
 	assert_int_equal(rx.len, 8);
 	assert_memory_equal(rx.buf, "headbody", 8);
-	assert_int_equal(rx.tos, 0xb8);
+	assert_int_equal(rx.mark.tos, 0xb8);
 	assert_true(addr_ip_eq(&rx.from, &source));
 	net_rx_batch_free(batch);
 }
