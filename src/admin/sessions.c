@@ -99,12 +99,12 @@ json_t *admin_sessions_row(const struct admin *a, const struct relay_row *row)
 	double now = admin_figures_now();
 
 	return json_pack(
-		"{s:o, s:i, s:o, s:o, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:f, s:I, s:I, "
+		"{s:o, s:i, s:o, s:o, s:o, s:s, s:s, s:s, s:o, s:o, s:o, s:f, s:f, s:I, s:I, "
 		"s:I, s:o, s:o, s:I, s:o}",
 		"id", public_id(a, row->id), "worker", (int)row->worker, "user",
 		admin_reply_string(row->name + row->user_at, row->user_len), "username",
-		admin_reply_string(row->name, row->name_len), "realm", a->host.conf->realm,
-		"transport", turn_transport_text(row->transport), "state",
+		admin_reply_string(row->name, row->name_len), "realm",
+		admin_reply_string(row->realm, row->realm_len), "transport", turn_transport_text(row->transport), "state",
 		moved ? "relaying" : "open", "relays", row->tcp ? "tcp" : "udp", "client",
 		address(a, &row->client), "server", own_address(&row->server), "relayed", relayed(row),
 		"opened_at", now - (double)row->age_ms / 1000, "age_s",
@@ -265,11 +265,14 @@ static const char *set_client(struct relay_filter *f, struct str v)
 	return prefix_parse(v, &f->client) ? "client is IP, IP/LEN or IP-IP" : NULL;
 }
 
-/* There is one realm: sessions of another are none, which no transport has. */
-static const char *set_realm(const struct admin *a, struct relay_filter *f, struct str v)
+static const char *set_realm(struct relay_filter *f, struct str v)
 {
-	if (!str_eq(v, str_of(a->host.conf->realm)))
-		f->transport = COUNTER_TRANSPORTS;
+	if (v.len > sizeof f->realm)
+		return "realm is too long";
+	f->has_realm = true;
+	f->realm_len = v.len;
+	if (v.len)
+		memcpy(f->realm, v.p, v.len);
 	return NULL;
 }
 
@@ -279,8 +282,7 @@ struct page {
 	bool has_after;
 };
 
-static const char *set_param(const struct admin *a, struct page *p, struct str name,
-			     struct str v)
+static const char *set_param(struct page *p, struct str name, struct str v)
 {
 	if (str_eq(name, STR_LIT("user")))
 		return set_user(&p->filter, v);
@@ -291,7 +293,7 @@ static const char *set_param(const struct admin *a, struct page *p, struct str n
 	if (str_eq(name, STR_LIT("state")))
 		return set_state(&p->filter, v);
 	if (str_eq(name, STR_LIT("realm")))
-		return set_realm(a, &p->filter, v);
+		return set_realm(&p->filter, v);
 	if (str_eq(name, STR_LIT("limit")))
 		return number(v, &p->limit) && p->limit >= 1 && p->limit <= ADMIN_PAGE_MAX
 			       ? NULL
@@ -365,7 +367,7 @@ enum MHD_Result admin_sessions_list(struct admin_request *q)
 			       ? result
 			       : admin_reply_json(q, MHD_HTTP_OK, page_json(q->ask));
 	for (size_t i = 0; i < q->query.n; i++) {
-		const char *wrong = set_param(q->a, &p, q->query.params[i].name,
+		const char *wrong = set_param(&p, q->query.params[i].name,
 					      q->query.params[i].value);
 
 		if (wrong)
@@ -450,9 +452,18 @@ enum MHD_Result admin_sessions_end(struct admin_request *q)
 
 /* --- a user --- */
 
+/* Users are named within one. */
+static struct str realm_of(const struct admin_request *q)
+{
+	struct str realm = admin_query_find(&q->query, "realm");
+
+	return realm.p ? realm : str_of(q->a->host.conf->realm);
+}
+
 static json_t *user_json(const struct admin_request *q)
 {
 	const struct conf *conf = q->a->host.conf;
+	struct str realm = realm_of(q);
 	struct turn_traffic up = { 0, 0 }, down = { 0, 0 };
 	uint64_t n = 0, dropped = 0;
 
@@ -466,8 +477,9 @@ static json_t *user_json(const struct admin_request *q)
 		down.bytes += l->down.bytes;
 		dropped += l->dropped;
 	}
-	return json_pack("{s:o, s:s, s:I, s:o, s:o, s:I, s:o}", "user",
-			 admin_reply_string(q->arg, q->arg_len), "realm", conf->realm, "sessions",
+	return json_pack("{s:o, s:o, s:I, s:o, s:o, s:I, s:o}", "user",
+			 admin_reply_string(q->arg, q->arg_len), "realm",
+			 admin_reply_string(realm.p, realm.len), "sessions",
 			 (json_int_t)n, "up", traffic(&up), "down", traffic(&down), "dropped",
 			 (json_int_t)dropped, "max_allocations",
 			 conf->user_quota ? json_integer(conf->user_quota) : json_null());
@@ -475,19 +487,20 @@ static json_t *user_json(const struct admin_request *q)
 
 enum MHD_Result admin_sessions_user(struct admin_request *q)
 {
-	struct str realm = admin_query_find(&q->query, "realm");
 	struct relay_listing *l;
 	enum MHD_Result result;
 
 	if (q->ask)
 		return late(q, &result) ? result
 					: admin_reply_json(q, MHD_HTTP_OK, user_json(q));
-	if (realm.p && !str_eq(realm, str_of(q->a->host.conf->realm)))
-		return admin_reply_problem(q, 404, "no such realm");
+	if (realm_of(q).len > RELAY_LISTING_REALM)
+		return admin_reply_problem(q, 400, "realm is too long");
 	if (q->arg_len > RELAY_LISTING_USER)
 		return admin_reply_problem(q, 400, "user is too long");
 	l = relay_listing_new(RELAY_LISTING_PAGE, 0);
-	if (l)
+	if (l) {
 		(void)set_user(&l->filter, (struct str){ q->arg, q->arg_len });
+		(void)set_realm(&l->filter, realm_of(q));
+	}
 	return begin(q, l, -1, 0);
 }

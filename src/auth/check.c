@@ -77,7 +77,7 @@ static enum auth_verdict accept_key(struct auth_who *who, const uint8_t key[AUTH
 static bool is_revoked(const struct auth_env *env, struct str user, int64_t expires_s)
 {
 	int64_t max_ttl = env->conf->credential_max_ttl;
-	int64_t before = conf_live_revoked_before(env->live, str_of(env->conf->realm), user);
+	int64_t before = conf_live_revoked_before(env->live, env->realm, user);
 
 	return before && (!max_ttl || expires_s - max_ttl < before);
 }
@@ -128,7 +128,7 @@ static void add_live(struct secrets *s, size_t i, const struct conf_live_realm *
 static size_t collect_secrets(const struct auth_env *env, struct secrets *s)
 {
 	const struct conf *conf = env->conf;
-	struct str realm = str_of(conf->realm);
+	struct str realm = env->realm;
 
 	s->list[0] = conf->secrets;
 	s->n[0] = conf->n_secrets;
@@ -144,7 +144,7 @@ static enum auth_verdict try_secrets(const struct auth_env *env, const struct st
 	for (size_t k = 0; k < ARRAY_LEN(s->list); k++)
 		for (size_t i = 0; i < s->n[k]; i++) {
 			if (auth_rest_key(env->crypto, s->list[k][i], req->username,
-					  str_of(env->conf->realm), who->key))
+					  env->realm, who->key))
 				return AUTH_FAIL;
 			if (!integrity_ok(env, req, who->key))
 				continue;
@@ -198,11 +198,13 @@ static enum auth_verdict check_user(const struct auth_env *env, const struct stu
 	struct secrets secrets;
 	struct auth_rest rest;
 
-	if (req->bad & STUN_BIT(REALM) || !str_eq(req->realm, str_of(env->conf->realm)))
+	if (req->bad & STUN_BIT(REALM) || !str_eq(req->realm, env->realm))
 		return reject(who, AUTH_WHY_WRONG_REALM);
 	if (known && str_eq(known->username, req->username))
 		return check_known(env, req, known, who);
-	user = conf_user_find(env->conf, req->username);
+	/* the configuration's accounts are of its realm */
+	user = str_eq(env->realm, str_of(env->conf->realm)) ? conf_user_find(env->conf, req->username)
+							     : NULL;
 	if (user)
 		return check_static(env, req, user, who);
 	if (collect_secrets(env, &secrets) &&
@@ -232,6 +234,7 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 	enum auth_verdict v;
 
 	memset(who, 0, sizeof *who);
+	who->realm = env->realm;
 	if (!(req->present & macs)) {
 		who->why = AUTH_WHY_NO_CREDENTIALS;
 		return AUTH_CHALLENGE;
@@ -241,7 +244,7 @@ enum auth_verdict auth_check(const struct auth_env *env, const struct stun_msg *
 		who->why = AUTH_WHY_INCOMPLETE;
 		return AUTH_BAD;
 	}
-	state = auth_nonce_check(env->nonce, env->crypto, str_of(env->conf->realm), client,
+	state = auth_nonce_check(env->nonce, env->crypto, env->realm, client,
 				 env->wall_s, env->conf->stale_nonce, req->nonce);
 	who->own_nonce = state != AUTH_NONCE_FOREIGN;
 	if (env->starved && state != AUTH_NONCE_FRESH) {

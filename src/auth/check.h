@@ -42,6 +42,7 @@ const char *auth_why_text(enum auth_why why);
 /* The client of an accepted request. Wiped by auth_who_wipe(). */
 struct auth_who {
 	struct str username; /* borrowed from the message, as decoded */
+	struct str realm;    /* that the account is in; borrowed of env or the databases' snapshot */
 	struct str user;     /* the account that quotas count: username without an expiry */
 	int64_t expires_s;   /* of the credential, seconds since 1970; 0: never */
 	uint64_t secret;     /* auth_check_digest() of what made it; 0: no time-limited credential */
@@ -72,7 +73,7 @@ struct auth_given {
 uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
 
 /*
- * Judges one request from `client`, in the order of RFC 8489 s.9.2.4. `known` is NULL, or the
+ * Judges one request from `client`, in the order of RFC 8489 s.9.2.4, within env->realm. `known` is NULL, or the
  * identity of the session that the request's 5-tuple has; `given` is NULL, or the answer to an
  * AUTH_WANT_KEY that this request got. On AUTH_ACCEPT *who is filled; who->why is set always. The caller
  * answers, and wipes *who.

@@ -15,6 +15,7 @@ struct auth_throttle;
 struct auth_env {
 	const struct conf *conf;
 	const struct conf_live *live; /* what the databases say; NULL: there are none, or they said nothing yet */
+	struct str realm; /* that this request is for: auth_realm_pick(), or its session's */
 	bool has_users;		      /* there is a database of users: whom nobody here knows may be in it */
 	uint64_t digest_key[2];	      /* of auth_who.secret: the same in all workers */
 	struct crypto *crypto;

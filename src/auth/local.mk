@@ -7,6 +7,8 @@ noinst_LIBRARIES += %D%/libauth.a
 	%D%/longterm.h \
 	%D%/nonce.c \
 	%D%/nonce.h \
+	%D%/realm.c \
+	%D%/realm.h \
 	%D%/rest.c \
 	%D%/rest.h \
 	%D%/throttle.c \

@@ -6,6 +6,7 @@
 #include "base/addr.h"
 #include "base/bug.h"
 #include "base/crypto.h"
+#include "conf/origin.h"
 
 static enum err copy(struct str *out, struct str from)
 {
@@ -59,6 +60,7 @@ enum err conf_live_new(struct conf_live **out, const uint64_t hash_key[2])
 		return ERR_NOMEM;
 	atomic_init(&l->refs, 1);
 	memcpy(l->hash_key, hash_key, sizeof l->hash_key);
+	hmap_init(&l->origins);
 	hmap_init(&l->revoked);
 	*out = l;
 	return OK;
@@ -192,25 +194,99 @@ enum err conf_live_add_option(struct conf_live *l, struct str realm, struct str 
 	return OK;
 }
 
-enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm)
+static enum err add_origin_realm(struct conf_live *l, struct str realm)
 {
-	struct conf_live_origin *all = grow(l->origins, l->n_origins, sizeof *all);
-	struct conf_live_origin o = { 0 };
+	struct str *all;
 	enum err e;
 
+	if (conf_live_find_origin_realm(l, realm))
+		return OK;
+	all = grow(l->origin_realms, l->n_origin_realms, sizeof *all);
 	if (!all)
 		return ERR_NOMEM;
-	l->origins = all;
-	e = copy(&o.origin, origin);
-	if (!e)
-		e = copy(&o.realm, realm);
-	if (e) {
-		free_text(&o.origin);
-		return e;
+	l->origin_realms = all;
+	e = copy(&all[l->n_origin_realms], realm);
+	l->n_origin_realms += !e;
+	return e;
+}
+
+static struct conf_live_origin *find_origin(const struct conf_live *l, struct str canon)
+{
+	struct hnode *n = hmap_find(&l->origins, addr_siphash(l->hash_key, canon.p, canon.len));
+
+	for (; n; n = hmap_same(n)) {
+		struct conf_live_origin *o = container_of(n, struct conf_live_origin, node);
+
+		if (str_eq(o->origin, canon))
+			return o;
 	}
-	all[l->n_origins++] = o;
-	digest(l, 'g', origin, realm, STR_LIT(""));
+	return NULL;
+}
+
+static void free_origin(struct conf_live_origin *o)
+{
+	free_text(&o->origin);
+	free_text(&o->realm);
+	free(o);
+}
+
+static enum err make_origin(struct conf_live *l, struct str canon, struct str realm)
+{
+	struct conf_live_origin *o = calloc(1, sizeof *o);
+
+	if (!o)
+		return ERR_NOMEM;
+	if (copy(&o->origin, canon) || copy(&o->realm, realm)) {
+		free_origin(o);
+		return ERR_NOMEM;
+	}
+	hmap_insert(&l->origins, &o->node, addr_siphash(l->hash_key, canon.p, canon.len));
+	l->n_origins++;
 	return OK;
+}
+
+enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm)
+{
+	char text[CONF_ORIGIN_MAX];
+	struct str canon = conf_origin_canon(origin, text), other;
+	struct conf_live_origin *o;
+	enum err e;
+
+	if (!canon.len)
+		return ERR_MALFORMED;
+	e = add_origin_realm(l, realm);
+	if (e)
+		return e;
+	o = find_origin(l, canon);
+	if (o) {
+		e = copy(&other, realm);
+		if (e)
+			return e;
+		free_text(&o->realm);
+		o->realm = other;
+	} else {
+		e = make_origin(l, canon, realm);
+	}
+	if (!e)
+		digest(l, 'g', origin, realm, STR_LIT(""));
+	return e;
+}
+
+const struct str *conf_live_find_origin(const struct conf_live *l, struct str origin)
+{
+	char text[CONF_ORIGIN_MAX];
+	struct str canon = conf_origin_canon(origin, text);
+	const struct conf_live_origin *o = l && canon.len ? find_origin(l, canon) : NULL;
+
+	return o ? &o->realm : NULL;
+}
+
+const struct str *conf_live_find_origin_realm(const struct conf_live *l, struct str realm)
+{
+	for (size_t i = 0; l && i < l->n_origin_realms; i++)
+		if (str_eq(l->origin_realms[i], realm))
+			return &l->origin_realms[i];
+	return NULL;
 }
 
 static uint64_t hash_of(const struct conf_live *l, struct str realm, struct str user)
@@ -348,6 +424,20 @@ static void free_revoked(struct conf_live *l)
 	hmap_fini(&l->revoked);
 }
 
+static void free_origins(struct conf_live *l)
+{
+	struct hnode *n;
+
+	while ((n = hmap_any(&l->origins))) {
+		hmap_remove(&l->origins, n);
+		free_origin(container_of(n, struct conf_live_origin, node));
+	}
+	hmap_fini(&l->origins);
+	for (size_t i = 0; i < l->n_origin_realms; i++)
+		free_text(&l->origin_realms[i]);
+	free(l->origin_realms);
+}
+
 void conf_live_drop(struct conf_live *l)
 {
 	if (!l || atomic_fetch_sub(&l->refs, 1) != 1)
@@ -355,10 +445,7 @@ void conf_live_drop(struct conf_live *l)
 	for (size_t i = 0; i < l->n_realms; i++)
 		free_realm(&l->realms[i]);
 	prefix_fini(&l->stores);
-	for (size_t i = 0; i < l->n_origins; i++) {
-		free_text(&l->origins[i].origin);
-		free_text(&l->origins[i].realm);
-	}
+	free_origins(l);
 	for (size_t i = 0; i < l->n_oauth; i++) {
 		free_text(&l->oauth[i].kid);
 		free_text(&l->oauth[i].realm);
@@ -368,7 +455,6 @@ void conf_live_drop(struct conf_live *l)
 	for (size_t i = 0; i < l->n_withdrawn; i++)
 		free_text(&l->withdrawn[i]);
 	free(l->realms);
-	free(l->origins);
 	free(l->withdrawn);
 	free(l->oauth);
 	free_revoked(l);

@@ -34,7 +34,8 @@ struct conf_live_revoked {
 
 /* ORIGIN of a client, and the realm it leads to. */
 struct conf_live_origin {
-	struct str origin, realm;
+	struct hnode node;	  /* in conf_live.origins */
+	struct str origin, realm; /* the origin as of conf_origin_canon() */
 };
 
 /* A key of RFC 7635 tokens. */
@@ -51,8 +52,10 @@ struct conf_live {
 	uint64_t hash_key[2];
 	struct conf_live_realm *realms;
 	size_t n_realms;
-	struct conf_live_origin *origins;
+	struct hmap origins;
 	size_t n_origins;
+	struct str *origin_realms; /* each once */
+	size_t n_origin_realms;
 	struct conf_live_oauth *oauth;
 	size_t n_oauth;
 	struct hmap revoked;
@@ -73,6 +76,7 @@ must_check enum err conf_live_add_peer(struct conf_live *l, struct str realm, bo
 /* `name` is max-bps, total-quota or user-quota; others and values that are no number: ERR_MALFORMED. */
 must_check enum err conf_live_add_option(struct conf_live *l, struct str realm, struct str name,
 					 struct str value);
+/* The last one of an origin counts; one that is too long leads nowhere: ERR_MALFORMED. */
 must_check enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm);
 must_check enum err conf_live_add_revoked(struct conf_live *l, struct str realm, struct str user,
 					  int64_t before_s);
@@ -93,4 +97,8 @@ const struct conf_live_realm *conf_live_find_realm(const struct conf_live *l, st
 bool conf_live_is_store(const struct conf_live *l, const struct addr *a);
 /* 0: not revoked. */
 int64_t conf_live_revoked_before(const struct conf_live *l, struct str realm, struct str user);
+/* The realm that an origin leads to, in whatever spelling; the realm of that name, if any origin leads to it. NULL:
+ * there is none. */
+const struct str *conf_live_find_origin(const struct conf_live *l, struct str origin);
+const struct str *conf_live_find_origin_realm(const struct conf_live *l, struct str realm);
 const struct conf_live_oauth *conf_live_find_oauth(const struct conf_live *l, struct str kid);

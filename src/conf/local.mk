@@ -20,6 +20,8 @@ noinst_LIBRARIES += %D%/libconf.a
 	%D%/options.def \
 	%D%/live.c \
 	%D%/live.h \
+	%D%/origin.c \
+	%D%/origin.h \
 	%D%/parse.c \
 	%D%/parse.h \
 	%D%/period.c \

@@ -38,7 +38,7 @@ enum relay_ask_status {
 
 /* What one user relayed: to be added. */
 struct relay_ask_usage {
-	struct str user;
+	struct str realm, user;
 	enum conf_period kind; /* of the period */
 	char period[CONF_PERIOD_NAME];
 	struct turn_traffic rx, tx;

@@ -24,13 +24,12 @@ static const char *const types[] = { [TURN_UDP] = "UDP",
 static struct str key_of(const struct relay *r, const struct relay_session *s,
 			 const char *what, char buf[KEY_LEN])
 {
-	const char *realm = r->shared->conf->realm;
-	const struct str user = s->turn.username;
+	const struct str realm = s->turn.realm, user = s->turn.username;
 	unsigned long long id = (unsigned long long)r->index * 1000000000000000ULL +
 				(unsigned long long)(r->shared->epoch / 1000000 % 100000000) * 10000000 +
 				s->id / r->shared->conf->n_workers % 10000000;
-	int n = snprintf(buf, KEY_LEN, "turn/%s%s%suser/", *realm ? "realm/" : "", realm,
-			 *realm ? "/" : "");
+	int n = snprintf(buf, KEY_LEN, "turn/%s%.*s%suser/", realm.len ? "realm/" : "",
+			 STR_ARG(realm), realm.len ? "/" : "");
 	size_t at = (size_t)n;
 
 	/* a user name is bytes, and goes as such */

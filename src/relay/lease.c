@@ -30,24 +30,24 @@ static const struct conf_live_realm *realm_of(const struct conf_live *live, stru
 	return realm ? realm : &none;
 }
 
-uint64_t relay_lease_max_bps(const struct relay *r, const struct conf_live *live)
+uint64_t relay_lease_max_bps(const struct relay *r, const struct conf_live *live, struct str realm)
 {
 	const struct conf *conf = r->shared->conf;
 
-	return (uint64_t)first_of(realm_of(live, str_of(conf->realm))->max_bps, realm_of(live, STR_LIT(""))->max_bps,
+	return (uint64_t)first_of(realm_of(live, realm)->max_bps, realm_of(live, STR_LIT(""))->max_bps,
 				  conf->max_bps);
 }
 
-static void limits_of_realm(const struct relay *r, struct relay_grant *out)
+static void limits_of_realm(const struct relay *r, struct str name, struct relay_grant *out)
 {
 	const struct conf *conf = r->shared->conf;
 	const struct conf_live *live = r->env.auth.live;
-	const struct conf_live_realm *realm = realm_of(live, str_of(conf->realm));
+	const struct conf_live_realm *realm = realm_of(live, name);
 	const struct conf_live_realm *all = realm_of(live, STR_LIT(""));
 
 	out->user_max = first_of(realm->user_quota, all->user_quota, conf->user_quota);
 	out->total_max = first_of(realm->total_quota, all->total_quota, conf->total_quota);
-	out->max_bps = relay_lease_max_bps(r, live);
+	out->max_bps = relay_lease_max_bps(r, live, name);
 	out->user_bps = (uint64_t)conf->user_max_bps;
 	out->period = (enum conf_period)conf->byte_quota_period;
 }
@@ -81,7 +81,7 @@ void relay_lease_judge(const struct relay *r, const struct turn_tx *tx,
 		       const struct relay_answer *a, struct relay_grant *out)
 {
 	*out = (struct relay_grant){ 0 };
-	limits_of_realm(r, out);
+	limits_of_realm(r, tx->who.realm, out);
 	if (!tx->who.has_key) /* nobody to count */
 		out->user_max = 0, out->user_bps = 0;
 	if (!a)
@@ -128,7 +128,7 @@ bool relay_lease_ask(struct relay *r, uint64_t ticket, uint64_t id, const struct
 	struct relay_grant g;
 	struct relay_ask q = { .kind = RELAY_ASK_LEASE,
 			       .ticket = ticket,
-			       .realm = str_of(conf->realm),
+			       .realm = tx->who.realm,
 			       .user = tx->who.user,
 			       .id = relay_session_id(r, id, text),
 			       .bytes_max = conf->user_byte_quota,
@@ -142,10 +142,10 @@ bool relay_lease_ask(struct relay *r, uint64_t ticket, uint64_t id, const struct
 	return r->asker.ask(r->asker.arg, &q);
 }
 
-bool relay_lease_hold(struct relay *r, struct str user, const char *id)
+bool relay_lease_hold(struct relay *r, struct str realm, struct str user, const char *id)
 {
 	const struct relay_ask q = { .kind = RELAY_ASK_HOLD,
-				     .realm = str_of(r->shared->conf->realm),
+				     .realm = realm,
 				     .user = user,
 				     .id = id };
 
@@ -155,10 +155,10 @@ bool relay_lease_hold(struct relay *r, struct str user, const char *id)
 	return false;
 }
 
-void relay_lease_release(struct relay *r, struct str user, const char *id)
+void relay_lease_release(struct relay *r, struct str realm, struct str user, const char *id)
 {
 	const struct relay_ask q = { .kind = RELAY_ASK_RELEASE,
-				     .realm = str_of(r->shared->conf->realm),
+				     .realm = realm,
 				     .user = user,
 				     .id = id };
 

@@ -25,7 +25,7 @@ struct relay_grant {
 bool relay_lease_is_due(const struct relay *r, const struct turn_tx *tx);
 
 /* The max-bps of a session under a snapshot, which may be NULL; 0: no limit. */
-uint64_t relay_lease_max_bps(const struct relay *r, const struct conf_live *live);
+uint64_t relay_lease_max_bps(const struct relay *r, const struct conf_live *live, struct str realm);
 
 /* When a credential was made at the earliest, seconds since 1970: one that says when it ends, and credential-max-ttl
  * how long before that it was made at most. A password (secret 0) is as good as made now: it is refused while a
@@ -40,7 +40,7 @@ void relay_lease_judge(const struct relay *r, const struct turn_tx *tx,
 		       const struct relay_answer *a, struct relay_grant *out);
 
 /* A user's session was let in without an answer: it counts as soon as the store can. False: there is no room. */
-bool relay_lease_hold(struct relay *r, struct str user, const char *id);
+bool relay_lease_hold(struct relay *r, struct str realm, struct str user, const char *id);
 
 /* The lease of a user's session, by its public id, is given back. */
-void relay_lease_release(struct relay *r, struct str user, const char *id);
+void relay_lease_release(struct relay *r, struct str realm, struct str user, const char *id);

@@ -82,7 +82,7 @@ void relay_row_fill(struct relay_row *row, const struct relay_session *s)
 	const struct turn_session *t = &s->turn;
 	tick now = s->relay->env.now, expires = 0;
 
-	memset(row, 0, offsetof(struct relay_row, name));
+	memset(row, 0, offsetof(struct relay_row, realm));
 	row->id = s->id;
 	row->worker = s->relay->index;
 	row->transport = t->tuple.transport;
@@ -103,6 +103,9 @@ void relay_row_fill(struct relay_row *row, const struct relay_session *s)
 	row->dropped = relay_session_dropped(s);
 	for (int i = 0; s->quality && i < RELAY_N_LEGS; i++)
 		relay_quality_report(s->quality, (enum relay_quality_leg)i, now, &row->quality[i]);
+	row->realm_len = (uint16_t)(t->realm.len < sizeof row->realm ? t->realm.len : sizeof row->realm);
+	if (row->realm_len)
+		memcpy(row->realm, t->realm.p, row->realm_len);
 	row->name_len = (uint16_t)(t->username.len < sizeof row->name ? t->username.len
 								      : sizeof row->name);
 	if (row->name_len)
@@ -150,6 +153,8 @@ static void on_perm(struct hnode *n, void *arg)
 static bool fits(const struct relay_filter *f, const struct turn_session *t)
 {
 	if (f->has_user && !str_eq(t->user, (struct str){ f->user, f->user_len }))
+		return false;
+	if (f->has_realm && !str_eq(t->realm, (struct str){ f->realm, f->realm_len }))
 		return false;
 	if (f->transport >= 0 && t->tuple.transport != (unsigned)f->transport)
 		return false;

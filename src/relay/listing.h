@@ -12,6 +12,7 @@
 
 enum {
 	RELAY_LISTING_AT_ONCE = 256, /* sessions looked at in a turn of the loop */
+	RELAY_LISTING_REALM = 256, /* bytes of a realm; what a longer one has behind that is left out */
 	RELAY_LISTING_USER = 512,    /* bytes of a user name, RFC 8489 s.14.3: 508 */
 	RELAY_LISTING_PEERS = 64,
 };
@@ -32,7 +33,9 @@ struct relay_row {
 	struct turn_traffic up, down; /* to peers, to the client */
 	uint64_t dropped;
 	struct relay_quality_report quality[RELAY_N_LEGS];
+	uint16_t realm_len;
 	uint16_t name_len, user_at, user_len; /* of `name`; the part of it that quotas count */
+	char realm[RELAY_LISTING_REALM];
 	char name[RELAY_LISTING_USER];
 };
 
@@ -50,11 +53,12 @@ enum relay_listing_kind {
 
 /* Which sessions; all zero but `transport` -1: every one. */
 struct relay_filter {
-	bool has_user, has_client, has_state, relaying;
+	bool has_user, has_realm, has_client, has_state, relaying;
 	int transport; /* enum turn_transport, -1: any */
 	struct prefix_range client;
-	size_t user_len;
+	size_t user_len, realm_len;
 	char user[RELAY_LISTING_USER];
+	char realm[RELAY_LISTING_REALM];
 };
 
 struct relay_listing {

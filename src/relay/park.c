@@ -168,7 +168,7 @@ void relay_park_answer(struct relay *r, const struct relay_answer *a)
 
 	if (!p) {
 		if (a->kind == RELAY_ASK_LEASE && a->counted)
-			relay_lease_release(r, a->user, a->id);
+			relay_lease_release(r, a->realm, a->user, a->id);
 		return;
 	}
 	relay_park_wake(r, p);

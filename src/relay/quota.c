@@ -17,8 +17,16 @@ struct account {
 	int64_t held;
 	bool drawn; /* the buckets are in use */
 	struct bucket bandwidth[2]; /* down, up */
+	size_t realm_len, len;
+	char name[]; /* the realm, and the user behind it */
+};
+
+/* All users of a realm together. */
+struct total {
+	struct hnode node;
+	int64_t held; /* > 0 */
 	size_t len;
-	char name[];
+	char realm[];
 };
 
 struct stripe {
@@ -28,7 +36,8 @@ struct stripe {
 
 struct relay_quota {
 	uint64_t key[2]; /* users choose the names */
-	_Atomic int64_t total;
+	pthread_mutex_t totals_lock; /* taken within a stripe's */
+	struct hmap totals;
 	_Atomic uint64_t reserved; /* bytes per second */
 	struct stripe stripes[STRIPES];
 };
@@ -40,6 +49,8 @@ enum err relay_quota_new(struct relay_quota **out, struct rng *rng)
 	if (!q)
 		return ERR_NOMEM;
 	rng_bytes(rng, q->key, sizeof q->key);
+	pthread_mutex_init(&q->totals_lock, NULL);
+	hmap_init(&q->totals);
 	for (size_t i = 0; i < STRIPES; i++) {
 		pthread_mutex_init(&q->stripes[i].lock, NULL);
 		hmap_init(&q->stripes[i].accounts);
@@ -50,11 +61,11 @@ enum err relay_quota_new(struct relay_quota **out, struct rng *rng)
 
 void relay_quota_free(struct relay_quota *q)
 {
+	struct hnode *n;
+
 	if (!q)
 		return;
 	for (size_t i = 0; i < STRIPES; i++) {
-		struct hnode *n;
-
 		while ((n = hmap_any(&q->stripes[i].accounts))) {
 			hmap_remove(&q->stripes[i].accounts, n);
 			free(container_of(n, struct account, node));
@@ -62,94 +73,169 @@ void relay_quota_free(struct relay_quota *q)
 		hmap_fini(&q->stripes[i].accounts);
 		pthread_mutex_destroy(&q->stripes[i].lock);
 	}
+	while ((n = hmap_any(&q->totals))) {
+		hmap_remove(&q->totals, n);
+		free(container_of(n, struct total, node));
+	}
+	hmap_fini(&q->totals);
+	pthread_mutex_destroy(&q->totals_lock);
 	free(q);
 }
 
-static struct account *find(struct stripe *s, uint64_t hash, struct str user)
+/* Of whom: users of two realms may have one name. */
+struct who {
+	struct str realm, user;
+	uint64_t hash;
+};
+
+static struct who whose(const struct relay_quota *q, struct str realm, struct str user)
 {
-	struct hnode *n = hmap_find(&s->accounts, hash);
+	const uint64_t key[2] = { q->key[0], addr_siphash(q->key, realm.p, realm.len) };
+
+	return (struct who){ realm, user, addr_siphash(key, user.p, user.len) };
+}
+
+static struct account *find(struct stripe *s, const struct who *w)
+{
+	struct hnode *n = hmap_find(&s->accounts, w->hash);
 
 	for (; n; n = hmap_same(n)) {
 		struct account *a = container_of(n, struct account, node);
 
-		if (str_eq((struct str){ a->name, a->len }, user))
+		if (str_eq((struct str){ a->name, a->realm_len }, w->realm) &&
+		    str_eq((struct str){ a->name + a->realm_len, a->len }, w->user))
 			return a;
 	}
 	return NULL;
 }
 
-static struct account *create(struct stripe *s, uint64_t hash, struct str user)
+static struct account *create(struct stripe *s, const struct who *w)
 {
-	struct account *a = malloc(sizeof *a + user.len);
+	struct account *a = malloc(sizeof *a + w->realm.len + w->user.len);
 
 	if (!a)
 		return NULL;
 	a->held = 0;
 	a->drawn = false;
-	a->len = user.len;
-	if (user.len)
-		memcpy(a->name, user.p, user.len);
-	hmap_insert(&s->accounts, &a->node, hash);
+	a->realm_len = w->realm.len;
+	a->len = w->user.len;
+	if (w->realm.len)
+		memcpy(a->name, w->realm.p, w->realm.len);
+	if (w->user.len)
+		memcpy(a->name + w->realm.len, w->user.p, w->user.len);
+	hmap_insert(&s->accounts, &a->node, w->hash);
 	return a;
 }
 
-static bool take_total(struct relay_quota *q, int64_t max)
+static struct total *find_total(struct relay_quota *q, struct str realm, uint64_t hash)
 {
-	int64_t held = atomic_load(&q->total);
+	struct hnode *n = hmap_find(&q->totals, hash);
 
-	do {
-		if (max > 0 && held >= max)
-			return false;
-	} while (!atomic_compare_exchange_weak(&q->total, &held, held + 1));
-	return true;
+	for (; n; n = hmap_same(n)) {
+		struct total *t = container_of(n, struct total, node);
+
+		if (str_eq((struct str){ t->realm, t->len }, realm))
+			return t;
+	}
+	return NULL;
 }
 
-/* What is refused has counted for nothing at no moment, or others would be refused for it. */
-static enum err take_locked(struct relay_quota *q, struct stripe *s, uint64_t hash,
-			    struct str user, int64_t user_max, int64_t total_max)
+static struct total *create_total(struct relay_quota *q, struct str realm, uint64_t hash)
 {
-	struct account *a = find(s, hash, user);
+	struct total *t = malloc(sizeof *t + realm.len);
+
+	if (!t)
+		return NULL;
+	t->held = 0;
+	t->len = realm.len;
+	if (realm.len)
+		memcpy(t->realm, realm.p, realm.len);
+	hmap_insert(&q->totals, &t->node, hash);
+	return t;
+}
+
+static enum err take_total(struct relay_quota *q, struct str realm, int64_t max)
+{
+	uint64_t hash = addr_siphash(q->key, realm.p, realm.len);
+	enum err e = OK;
+	struct total *t;
+
+	pthread_mutex_lock(&q->totals_lock);
+	t = find_total(q, realm, hash);
+	if (t && max > 0 && t->held >= max)
+		e = ERR_FULL;
+	else if (!t && !(t = create_total(q, realm, hash)))
+		e = ERR_NOMEM;
+	else
+		t->held++;
+	pthread_mutex_unlock(&q->totals_lock);
+	return e;
+}
+
+static void give_total(struct relay_quota *q, struct str realm)
+{
+	struct total *t;
+
+	pthread_mutex_lock(&q->totals_lock);
+	t = find_total(q, realm, addr_siphash(q->key, realm.p, realm.len));
+	BUG_ON(!t);
+	if (--t->held == 0) {
+		hmap_remove(&q->totals, &t->node);
+		free(t);
+	}
+	pthread_mutex_unlock(&q->totals_lock);
+}
+
+/* What is refused has counted for nothing at no moment, or others would be refused for it: the account is there
+ * before the total, and held after it. */
+static enum err take_locked(struct relay_quota *q, struct stripe *s, const struct who *w,
+			    int64_t user_max, int64_t total_max)
+{
+	struct account *a = find(s, w);
+	enum err e;
 
 	if (a && user_max > 0 && a->held >= user_max)
 		return ERR_FULL;
-	if (!take_total(q, total_max))
-		return ERR_FULL;
-	if (!a && !(a = create(s, hash, user))) {
-		atomic_fetch_sub(&q->total, 1);
+	if (!a && !(a = create(s, w)))
 		return ERR_NOMEM;
+	e = take_total(q, w->realm, total_max);
+	if (!e) {
+		a->held++;
+	} else if (!a->held) {
+		hmap_remove(&s->accounts, &a->node);
+		free(a);
 	}
-	a->held++;
-	return OK;
+	return e;
 }
 
-enum err relay_quota_take(struct relay_quota *q, struct str user, int64_t user_max,
+enum err relay_quota_take(struct relay_quota *q, struct str realm, struct str user, int64_t user_max,
 			  int64_t total_max)
 {
-	uint64_t hash = addr_siphash(q->key, user.p, user.len);
-	struct stripe *s = &q->stripes[hash >> 58];
+	const struct who w = whose(q, realm, user);
+	struct stripe *s = &q->stripes[w.hash >> 58];
 	enum err e;
 
 	pthread_mutex_lock(&s->lock);
-	e = take_locked(q, s, hash, user, user_max, total_max);
+	e = take_locked(q, s, &w, user_max, total_max);
 	pthread_mutex_unlock(&s->lock);
 	return e;
 }
 
-void relay_quota_give(struct relay_quota *q, struct str user)
+void relay_quota_give(struct relay_quota *q, struct str realm, struct str user)
 {
-	uint64_t hash = addr_siphash(q->key, user.p, user.len);
-	struct stripe *s = &q->stripes[hash >> 58];
+	const struct who w = whose(q, realm, user);
+	struct stripe *s = &q->stripes[w.hash >> 58];
 	struct account *a;
 
 	pthread_mutex_lock(&s->lock);
-	a = find(s, hash, user);
+	a = find(s, &w);
 	BUG_ON(!a);
 	if (--a->held == 0) {
 		hmap_remove(&s->accounts, &a->node);
 		free(a);
 	}
+	give_total(q, realm);
 	pthread_mutex_unlock(&s->lock);
-	atomic_fetch_sub(&q->total, 1);
 }
 
 bool relay_quota_reserve(struct relay_quota *q, uint64_t bps, uint64_t capacity)
@@ -190,15 +276,16 @@ static uint64_t draw_locked(struct account *a, const struct relay_quota_draw *d)
 	return bucket_take(b, n, d->rate, depth(d->rate), d->now) ? n : 0;
 }
 
-uint64_t relay_quota_draw(struct relay_quota *q, struct str user,
+uint64_t relay_quota_draw(struct relay_quota *q, struct str realm, struct str user,
 			  const struct relay_quota_draw *d)
 {
-	uint64_t hash = addr_siphash(q->key, user.p, user.len), n = 0;
-	struct stripe *s = &q->stripes[hash >> 58];
+	const struct who w = whose(q, realm, user);
+	struct stripe *s = &q->stripes[w.hash >> 58];
+	uint64_t n = 0;
 	struct account *a;
 
 	pthread_mutex_lock(&s->lock);
-	a = find(s, hash, user);
+	a = find(s, &w);
 	if (a)
 		n = draw_locked(a, d);
 	pthread_mutex_unlock(&s->lock);

@@ -215,7 +215,7 @@ void relay_record_end(struct relay *r, const struct relay_session *s, enum turn_
 	const struct turn_session *t = &s->turn;
 	struct relay_record rec = {
 		.node = str_of(r->shared->node),
-		.realm = str_of(r->shared->conf->realm),
+		.realm = t->realm,
 		.user = t->user,
 		.client = str_of(relay_addr_print(r, &t->tuple.client, client)),
 		.transport = str_of(turn_transport_text(t->tuple.transport)),

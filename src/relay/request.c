@@ -147,7 +147,7 @@ static enum turn_verdict wait_for_key(struct relay *r, struct attempt *a)
 {
 	struct relay_parked *p = park(r, a);
 	struct relay_ask q = { .kind = RELAY_ASK_KEY,
-			       .realm = str_of(r->shared->conf->realm),
+			       .realm = a->tx.realm,
 			       .user = a->tx.req->username };
 
 	if (p)
@@ -293,7 +293,7 @@ void relay_request_again(struct relay *r, struct relay_parked *p, const struct r
 	if (!stun_decode(p->bytes, p->len, &msg))
 		handle(r, &again);
 	if (again.lease && a->counted) /* it came to something else, or to nothing */
-		relay_lease_release(r, a->user, a->id);
+		relay_lease_release(r, a->realm, a->user, a->id);
 	if (!p->ticket) /* it does not wait once more */
 		relay_park_drop(r, p);
 	if (path.conn)

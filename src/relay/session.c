@@ -136,11 +136,11 @@ static enum err open_bill(struct relay *r, struct relay_session *s,
 	return OK;
 }
 
-static void release(struct relay *r, uint64_t id, struct str user)
+static void release(struct relay *r, uint64_t id, struct str realm, struct str user)
 {
 	char text[RELAY_ASK_ID_LEN];
 
-	relay_lease_release(r, user, relay_session_id(r, id, text));
+	relay_lease_release(r, realm, user, relay_session_id(r, id, text));
 }
 
 /* Released like one that was granted. */
@@ -148,7 +148,7 @@ static void hold(struct relay *r, struct relay_session *s)
 {
 	char text[RELAY_ASK_ID_LEN];
 
-	s->bill->leased = relay_lease_hold(r, s->turn.user, relay_session_id(r, s->id, text));
+	s->bill->leased = relay_lease_hold(r, s->turn.realm, s->turn.user, relay_session_id(r, s->id, text));
 }
 
 static void close_bill(struct relay *r, struct relay_session *s)
@@ -156,7 +156,7 @@ static void close_bill(struct relay *r, struct relay_session *s)
 	if (!s->bill)
 		return;
 	if (s->bill->leased)
-		release(r, s->id, s->turn.user);
+		release(r, s->id, s->turn.realm, s->turn.user);
 	if (s->bill->peruser)
 		relay_peruser_leave(r->shared->perusers, s->bill->peruser);
 	relay_quota_unreserve(r->shared->quota, s->bill->reserved_bps);
@@ -189,7 +189,7 @@ static unsigned admit(struct relay *r, struct relay_session *s, const struct tur
 	*why = "no_memory";
 	if (open_bill(r, s, g)) {
 		if (g->leased)
-			release(r, g->id, tx->who.user);
+			release(r, g->id, tx->who.realm, tx->who.user);
 		return 508;
 	}
 	*why = "bps_capacity";
@@ -198,7 +198,7 @@ static unsigned admit(struct relay *r, struct relay_session *s, const struct tur
 		return 486;
 	}
 	*why = "quota";
-	if (relay_quota_take(r->shared->quota, tx->who.user, g->user_max, g->total_max)) {
+	if (relay_quota_take(r->shared->quota, tx->who.realm, tx->who.user, g->user_max, g->total_max)) {
 		close_bill(r, s);
 		return 486;
 	}
@@ -215,13 +215,14 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	if (!s || r->draining) { /* not 403, as coturn says: others may serve the client */
 		count(&r->cnt, refused[r->draining ? RELAY_REFUSAL_DRAINING : RELAY_REFUSAL_NO_MEMORY]);
 		if (grant->leased)
-			release(r, grant->id, tx->who.user);
+			release(r, grant->id, tx->who.realm, tx->who.user);
 		slab_free(&r->sessions_slab, s);
 		return 508;
 	}
 	s->relay = r;
 	s->path = *path;
 	s->id = grant->has_id ? grant->id : relay_session_next(r);
+	s->turn.realm = tx->who.realm;
 	s->turn.user = tx->who.user;
 	s->turn.tuple = tx->tuple;
 	code = admit(r, s, tx, grant, &why);
@@ -270,7 +271,7 @@ void relay_session_ended(void *arg, struct turn_session *t, enum turn_end why)
 	struct relay_session *s = relay_session_of(t);
 	struct relay *r = arg;
 
-	relay_quota_give(r->shared->quota, t->user);
+	relay_quota_give(r->shared->quota, t->realm, t->user);
 	if (why != TURN_END_REFUSED) { /* one that never opened was logged as refused */
 		relay_table_remove(&r->table, s);
 		count(&r->cnt, alloc_closed);
@@ -306,13 +307,12 @@ void relay_session_reap(struct relay *r)
 	}
 }
 
-static bool is_expelled(const struct relay *r, const struct relay_session *s,
-			const struct relay_expel *which)
+static bool is_expelled(const struct relay_session *s, const struct relay_expel *which)
 {
 	if (which->secret)
 		return s->turn.secret == which->secret;
 	return s->turn.has_key && str_eq(s->turn.user, which->user) &&
-	       str_eq(str_of(r->shared->conf->realm), which->realm);
+	       str_eq(s->turn.realm, which->realm);
 }
 
 void relay_session_expel(struct relay *r, const struct relay_expel *which)
@@ -323,7 +323,7 @@ void relay_session_expel(struct relay *r, const struct relay_expel *which)
 		struct relay_session *s = list_entry(l, struct relay_session, all);
 
 		next = l->next;
-		if (is_expelled(r, s, which))
+		if (is_expelled(s, which))
 			turn_session_end(&r->env, &s->turn, which->why);
 	}
 }

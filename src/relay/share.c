@@ -13,7 +13,7 @@ static void draw(struct relay *r, struct relay_session *s, bool up, uint64_t nee
 
 	if (tick_before(r->env.now, share->retry))
 		return;
-	share->left = relay_quota_draw(r->shared->quota, s->turn.user, &d);
+	share->left = relay_quota_draw(r->shared->quota, s->turn.realm, s->turn.user, &d);
 	if (share->left < need)
 		share->retry = r->env.now + RELAY_SHARE_MS;
 }

@@ -21,7 +21,6 @@ enum err relay_usage_new(struct relay *r)
 static bool tell(struct relay *r, const struct relay_ask_usage *rows, size_t n, bool last)
 {
 	const struct relay_ask q = { .kind = RELAY_ASK_USAGE,
-				     .realm = str_of(r->shared->conf->realm),
 				     .usage = rows,
 				     .n_usage = n,
 				     .last = last };
@@ -38,7 +37,7 @@ static void tell_ended(struct relay *r)
 	if (!tell(r, u->rows, u->n, true))
 		count_n(&r->cnt, store_lost, u->n);
 	for (size_t i = 0; i < u->n; i++)
-		free((char *)u->rows[i].user.p);
+		free((char *)u->rows[i].realm.p); /* the user's name is behind it */
 	u->n = 0;
 }
 
@@ -61,6 +60,7 @@ static bool row_of(const struct relay *r, const struct relay_session *s,
 	if (!b || !t->has_key)
 		return false;
 	*row = (struct relay_ask_usage){
+		.realm = t->realm,
 		.user = t->user,
 		.rx = { t->rx.packets - b->told_rx.packets, t->rx.bytes - b->told_rx.bytes },
 		.tx = { t->tx.packets - b->told_tx.packets, t->tx.bytes - b->told_tx.bytes },
@@ -109,13 +109,17 @@ void relay_usage_end(struct relay *r, struct relay_session *s)
 	tell_labels(s);
 	if (!u || !r->asker.usage || !row_of(r, s, &row))
 		return;
-	name = malloc(row.user.len + 1);
+	name = malloc(row.realm.len + row.user.len + 1);
 	if (!name) {
 		count(&r->cnt, store_lost);
 		return;
 	}
-	memcpy(name, row.user.p, row.user.len);
-	row.user.p = name;
+	if (row.realm.len)
+		memcpy(name, row.realm.p, row.realm.len);
+	if (row.user.len)
+		memcpy(name + row.realm.len, row.user.p, row.user.len);
+	row.realm.p = name;
+	row.user.p = name + row.realm.len;
 	u->rows[u->n++] = row;
 	if (u->n == RELAY_USAGE_ROWS)
 		tell_ended(r);

@@ -356,25 +356,45 @@ enum err stun_decode(const void *raw, size_t len, struct stun_msg *out)
 	return OK;
 }
 
-bool stun_peer_next(const struct stun_msg *m, size_t *off, struct addr *out)
+/* The next attribute of that type at or behind *off, which moves behind it. */
+static bool next_of(const struct stun_msg *m, uint16_t wanted, size_t *off, struct rd *value)
 {
 	size_t from = *off < STUN_HEADER_LEN ? STUN_HEADER_LEN : *off;
-	struct rd r = rd_init(m->raw, m->raw_len), value;
+	struct rd r = rd_init(m->raw, m->raw_len);
 	uint16_t type;
 
 	rd_take(&r, from);
 	while (rd_left(&r)) {
-		type = next_attr(&r, &value);
+		type = next_attr(&r, value);
 		if (type == STUN_T_MESSAGE_INTEGRITY || type == STUN_T_MESSAGE_INTEGRITY_SHA256)
 			return false; /* what is behind it does not count */
-		if (type != STUN_T_XOR_PEER_ADDRESS)
+		if (type != wanted)
 			continue;
 		*off = m->raw_len - rd_left(&r);
-		if (!stun_address_decode(value, m->raw + 4, out))
-			*out = (struct addr){ .family = ADDR_NONE };
 		return true;
 	}
 	return false;
+}
+
+bool stun_peer_next(const struct stun_msg *m, size_t *off, struct addr *out)
+{
+	struct rd value;
+
+	if (!next_of(m, STUN_T_XOR_PEER_ADDRESS, off, &value))
+		return false;
+	if (!stun_address_decode(value, m->raw + 4, out))
+		*out = (struct addr){ .family = ADDR_NONE };
+	return true;
+}
+
+bool stun_origin_next(const struct stun_msg *m, size_t *off, struct str *out)
+{
+	struct rd value;
+
+	if (!next_of(m, STUN_T_ORIGIN, off, &value))
+		return false;
+	*out = rd_str(&value, rd_left(&value));
+	return true;
 }
 
 size_t stun_unknown(const struct stun_msg *m, uint16_t *types, size_t max)

@@ -63,7 +63,7 @@ enum stun_attr_type {
  * A decoded message. `present` has a bit for each known attribute that occurred before the
  * integrity attribute, `bad` for those of them whose length or value breaks their format; the
  * field of a bad or absent attribute is zero. Only the first of several counts (RFC 8489 s.14),
- * but for XOR-PEER-ADDRESS, which stun_peer_next() walks. Attributes behind MESSAGE-INTEGRITY are
+ * but for those that stun_peer_next() and stun_origin_next() walk. Attributes behind MESSAGE-INTEGRITY are
  * ignored save MESSAGE-INTEGRITY-SHA256 and FINGERPRINT, behind MESSAGE-INTEGRITY-SHA256 save
  * FINGERPRINT (RFC 8489 s.14.5, 14.6).
  */
@@ -124,6 +124,9 @@ must_check enum err stun_decode(const void *raw, size_t len, struct stun_msg *ou
 /* Walks the XOR-PEER-ADDRESS attributes of a decoded message in order: start with *off = 0; false
  * when there is none left. A malformed one gives family ADDR_NONE. */
 bool stun_peer_next(const struct stun_msg *m, size_t *off, struct addr *out);
+
+/* The same for ORIGIN, of which there is one for each frame within another. */
+bool stun_origin_next(const struct stun_msg *m, size_t *off, struct str *out);
 
 /* The types of the n_unknown attributes, each once, in their order: the first `max` of them into
  * `types`. Returns how many. */

@@ -87,7 +87,7 @@ enum turn_verdict turn_chan_bind(struct turn_env *env, struct turn_tx *tx, struc
 		return turn_reply_error(env, tx, 400, out);
 	if (!turn_session_has(s, turn_leg_of(&req->peer), env->now))
 		return turn_reply_error(env, tx, 443, out);
-	enum turn_policy verdict = turn_policy_peer(env->auth.conf, env->auth.live, &req->peer);
+	enum turn_policy verdict = turn_policy_peer(env->auth.conf, env->auth.live, s->realm, &req->peer);
 	if (turn_policy_denies(verdict)) {
 		turn_tx_denied(tx, &req->peer, verdict);
 		return turn_reply_error(env, tx, 403, out);

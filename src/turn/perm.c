@@ -110,7 +110,7 @@ static unsigned judge_peers(const struct turn_env *env, struct turn_tx *tx, unsi
 			code = code ? code : 443;
 			continue;
 		}
-		enum turn_policy verdict = turn_policy_peer(env->auth.conf, env->auth.live, &peer);
+		enum turn_policy verdict = turn_policy_peer(env->auth.conf, env->auth.live, tx->session->realm, &peer);
 		if (turn_policy_denies(verdict) && !code) {
 			turn_tx_denied(tx, &peer, verdict);
 			code = 403;
@@ -168,7 +168,7 @@ enum turn_verdict turn_perm_create(struct turn_env *env, struct turn_tx *tx, str
 			chain = chain->next;
 			install(env, s, &peer, p);
 		}
-		refresh(env, p, turn_policy_peer(env->auth.conf, env->auth.live, &peer) == TURN_POLICY_OWN);
+		refresh(env, p, turn_policy_peer(env->auth.conf, env->auth.live, s->realm, &peer) == TURN_POLICY_OWN);
 	}
 	give_back(env, chain); /* a peer that stood there twice */
 	turn_reply_begin(tx, STUN_SUCCESS, out);

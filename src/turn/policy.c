@@ -220,10 +220,10 @@ static enum turn_policy judge(const struct lists *l, const struct addr *a)
 }
 
 enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
-				  const struct addr *peer)
+				  struct str realm, const struct addr *peer)
 {
 	const struct conf_live *lists_of = conf->no_dynamic_ip_list ? NULL : live;
-	const struct lists lists = { conf, live, conf_live_find_realm(lists_of, str_of(conf->realm)),
+	const struct lists lists = { conf, live, conf_live_find_realm(lists_of, realm),
 				     conf_live_find_realm(lists_of, STR_LIT("")) };
 	struct addr ip = *peer, inside[2];
 	enum turn_policy verdict;
@@ -248,9 +248,9 @@ enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_liv
 }
 
 enum turn_policy turn_policy_connect(const struct conf *conf, const struct conf_live *live,
-				     const struct addr *peer)
+				     struct str realm, const struct addr *peer)
 {
-	enum turn_policy verdict = turn_policy_peer(conf, live, peer);
+	enum turn_policy verdict = turn_policy_peer(conf, live, realm, peer);
 
 	if (turn_policy_denies(verdict) || !conf->has_http || peer->port != conf->http.port)
 		return verdict;

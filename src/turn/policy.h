@@ -35,13 +35,14 @@ static inline bool turn_policy_denies(enum turn_policy p)
 	return p > TURN_POLICY_OWN;
 }
 
-/* Judges the IP of `peer`; its port does not matter. `live` is what the databases say, or NULL. */
+/* Judges the IP of `peer`; its port does not matter. `live` is what the databases say, or NULL; of their
+ * lists those of `realm` hold, and of all realms. */
 enum turn_policy turn_policy_peer(const struct conf *conf, const struct conf_live *live,
-				  const struct addr *peer);
+				  struct str realm, const struct addr *peer);
 
 /* The same for a TCP connection to `peer`: its port matters, too. */
 enum turn_policy turn_policy_connect(const struct conf *conf, const struct conf_live *live,
-				     const struct addr *peer);
+				     struct str realm, const struct addr *peer);
 
 /* True for addresses from which RFC 8656 s.21.4 forbids allocations: Teredo and 6to4. */
 bool turn_policy_is_tunnel(const struct addr *client);

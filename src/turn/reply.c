@@ -95,7 +95,7 @@ enum turn_verdict turn_reply_finish(struct turn_env *env, struct turn_tx *tx, st
 static enum err add_challenge(struct turn_env *env, const struct turn_tx *tx, struct wr *out)
 {
 	struct auth_env *auth = &env->auth;
-	struct str realm = str_of(auth->conf->realm);
+	struct str realm = tx->realm;
 	char nonce[AUTH_NONCE_LEN];
 	enum err e = auth_nonce_make(auth->nonce, auth->crypto, realm, &tx->tuple.client, auth->wall_s,
 				     auth_nonce_salt(rng_u32(auth->rng), env->now), nonce);

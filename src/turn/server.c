@@ -1,5 +1,6 @@
 #include "turn/server.h"
 
+#include "auth/realm.h"
 #include "auth/throttle.h"
 #include "turn/alloc.h"
 #include "turn/binding.h"
@@ -37,6 +38,8 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 		  : (struct auth_known){ 0 };
 	enum auth_verdict found;
 
+	tx->realm = s && s->has_key ? s->realm : auth_realm_pick(&env->auth, tx->req);
+	tx->who.realm = env->auth.realm = tx->realm;
 	if (env->auth.conf->no_auth)
 		return tx->accepted = true;
 	env->auth.starved = turn_reply_is_rationed(env, tx) &&
@@ -90,6 +93,9 @@ static enum turn_verdict in_session(struct turn_env *env, struct turn_tx *tx,
 		return turn_reply_error(env, tx, 437, out);
 	/* RFC 8656 s.5: all requests after the initial Allocate must use the same user name */
 	if (s->has_key && !str_eq(s->username, tx->who.username))
+		return turn_reply_error(env, tx, 441, out);
+	if (env->auth.conf->check_origin_consistency && s->origin &&
+	    s->origin != turn_session_origin(env, tx->req))
 		return turn_reply_error(env, tx, 441, out);
 	return handler(env, tx, out);
 }

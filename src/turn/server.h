@@ -31,6 +31,7 @@ struct turn_tx {
 	bool classic; /* a Binding request of RFC 3489: its cookie is not the client's */
 	bool again; /* the same request was here before and authenticated, and had to wait for a relay */
 	/* --- */
+	struct str realm; /* that the request is for */
 	struct auth_who who;
 	bool accepted; /* authenticated, or nobody has to be */
 	struct turn_want want;

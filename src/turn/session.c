@@ -76,11 +76,23 @@ void turn_session_limit(struct turn_env *env, struct turn_session *s, uint64_t m
 	bucket_init(&s->down, turn_session_burst(max_bps), env->now);
 }
 
+uint64_t turn_session_origin(const struct turn_env *env, const struct stun_msg *req)
+{
+	uint64_t d;
+
+	if (!stun_has(req, STUN_A_ORIGIN))
+		return 0;
+	d = addr_siphash(env->hash_key, req->origin.p, req->origin.len);
+	return d ? d : 1;
+}
+
 enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 			   const struct turn_tuple *tuple, const struct auth_who *who,
 			   const struct stun_msg *req)
 {
-	char *name = malloc(who->username.len + 1);
+	struct str usual = str_of(env->auth.conf->realm);
+	bool other = !str_eq(who->realm, usual);
+	char *name = malloc(who->username.len + 1 + (other ? who->realm.len : 0));
 
 	if (!name)
 		return ERR_NOMEM;
@@ -88,6 +100,9 @@ enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 		memcpy(name, who->username.p, who->username.len);
 	name[who->username.len] = 0;
 	s->username = (struct str){ name, who->username.len };
+	s->realm = other ? (struct str){ name + who->username.len + 1, who->realm.len } : usual;
+	if (other && who->realm.len)
+		memcpy(name + who->username.len + 1, who->realm.p, who->realm.len);
 	s->user = s->username;
 	if (who->user.len &&
 	    who->user.p >= who->username.p) /* keep the same part of our copy */
@@ -95,6 +110,7 @@ enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 	s->tuple = *tuple;
 	s->cred_expires_s = who->expires_s;
 	s->secret = who->secret;
+	s->origin = turn_session_origin(env, req);
 	s->has_key = who->has_key;
 	memcpy(s->key, who->key, sizeof s->key);
 	memcpy(s->alloc_txid, req->txid, sizeof s->alloc_txid);
@@ -166,7 +182,7 @@ void turn_session_end(struct turn_env *env, struct turn_session *s, enum turn_en
 	crypto_wipe(s->key, sizeof s->key);
 	env->ended(env->arg, s, why);
 	free((char *)s->username.p);
-	s->username = s->user = (struct str){ NULL, 0 };
+	s->username = s->user = s->realm = (struct str){ NULL, 0 };
 }
 
 uint32_t turn_session_left_s(const struct turn_session *s, enum turn_leg_id id, tick now)

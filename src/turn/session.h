@@ -102,9 +102,11 @@ struct turn_session {
 	uint64_t max_bps;	    /* bytes per second in each direction; 0: no limit */
 	struct turn_traffic rx, tx; /* from the client to peers, from peers to the client */
 
+	struct str realm;    /* of the configuration, or behind the user name */
 	struct str username; /* owned; as sent in USERNAME */
 	struct str user;     /* inside username: the account that quotas count */
 	int64_t cred_expires_s;
+	uint64_t origin; /* digest of the ORIGIN it began with; 0: none */
 	uint64_t secret; /* auth_check_digest() of the secret that opened it; 0: no time-limited credential */
 	uint8_t key[AUTH_KEY_LEN];
 	bool has_key; /* false: opened under no-auth */
@@ -150,6 +152,9 @@ struct turn_env {
 	void (*tcp_ended)(void *arg, struct turn_tcp *c, int why);
 	void *arg;
 };
+
+/* The digest of a request's ORIGIN; 0: it has none. */
+uint64_t turn_session_origin(const struct turn_env *env, const struct stun_msg *req);
 
 /* Makes a session of zeroed memory for the client of an accepted Allocate. ERR_NOMEM. */
 must_check enum err turn_session_init(struct turn_env *env, struct turn_session *s,

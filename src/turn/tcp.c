@@ -117,7 +117,7 @@ enum turn_verdict turn_tcp_connect(struct turn_env *env, struct turn_tx *tx, str
 		return turn_reply_error(env, tx, 446, out);
 	if (!turn_session_has(s, turn_leg_of(&req->peer), env->now))
 		return turn_reply_error(env, tx, 443, out);
-	enum turn_policy verdict = turn_policy_connect(env->auth.conf, env->auth.live, &req->peer);
+	enum turn_policy verdict = turn_policy_connect(env->auth.conf, env->auth.live, s->realm, &req->peer);
 	if (turn_policy_denies(verdict)) {
 		turn_tx_denied(tx, &req->peer, verdict);
 		return turn_reply_error(env, tx, 403, out);

@@ -54,7 +54,7 @@ static bool fill_usage(struct store_job *j, const struct relay_ask *q)
 		const struct relay_ask_usage *from = &q->usage[j->n_usage];
 		struct store_usage *to = &j->usage[j->n_usage];
 
-		*to = (struct store_usage){ .realm = own(q->realm, &ok),
+		*to = (struct store_usage){ .realm = own(from->realm, &ok),
 					    .user = own(from->user, &ok),
 					    .rx_bytes = from->rx.bytes,
 					    .tx_bytes = from->tx.bytes,

@@ -92,6 +92,19 @@ class Redis(Store):
     def add_secret(self, secret, realm=REALM):
         self.do("SADD", "turn/realm/%s/secret" % realm, secret)
 
+    def add_origin(self, origin, realm):
+        self.do("SET", "turn/origin/" + origin, realm)
+
+    def set_option(self, realm, name, value):
+        self.do("SET", "turn/realm/%s/%s" % (realm, name), str(value))
+
+    def add_denied(self, realm, ranges):
+        self.do("SADD", "turn/realm/%s/denied-peer-ip" % realm, ranges)
+
+    def add_oauth(self, kid, ikm, realm=""):
+        self.do("HSET", "turn/oauth/kid/" + kid, "ikm_key", ikm, "timestamp", "0", "lifetime", "0", "as_rs_alg",
+                "A256GCM", "realm", realm)
+
     def used(self, user, realm=REALM):
         total = [0, 0, 0]
         for key in self.do("--raw", "KEYS", "taciturn:{%s}:usage:%s:*" % (realm, user)).splitlines():
@@ -136,6 +149,20 @@ class Sql(Store):
 
     def records(self, realm=REALM):
         return [row[0] for row in self.rows("SELECT id FROM taciturn_sessions WHERE realm = '%s'" % realm)]
+
+
+    def add_origin(self, origin, realm):
+        self.sql("INSERT INTO turn_origin_to_realm (origin, realm) VALUES ('%s', '%s')" % (origin, realm))
+
+    def set_option(self, realm, name, value):
+        self.sql("INSERT INTO turn_realm_option (realm, opt, value) VALUES ('%s', '%s', '%s')" % (realm, name, value))
+
+    def add_denied(self, realm, ranges):
+        self.sql("INSERT INTO denied_peer_ip (realm, ip_range) VALUES ('%s', '%s')" % (realm, ranges))
+
+    def add_oauth(self, kid, ikm, realm=""):
+        self.sql("INSERT INTO oauth_key (kid, ikm_key, timestamp, lifetime, as_rs_alg, realm) VALUES "
+                 "('%s', '%s', 0, 0, 'A256GCM', '%s')" % (kid, ikm, realm))
 
 
 class Postgres(Sql):

@@ -30,6 +30,7 @@ static int setup_conf(void **state, const char *conf)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	f->w = world_new(conf);
+	f->w->env.auth.realm = str_of(f->w->conf->realm);
 	f->client = world_addr("198.51.100.1:5000");
 	*state = f;
 	return auth_nonce_make(&f->w->nonce, f->w->env.auth.crypto, STR_LIT("example.org"), &f->client,

@@ -4,6 +4,7 @@ unit_programs = \
 	%D%/auth_check \
 	%D%/auth_longterm \
 	%D%/auth_nonce \
+	%D%/auth_realm \
 	%D%/auth_rest \
 	%D%/auth_throttle \
 	%D%/base_addr \
@@ -24,6 +25,7 @@ unit_programs = \
 	%D%/conf_hosts \
 	%D%/conf_live \
 	%D%/conf_opaque \
+	%D%/conf_origin \
 	%D%/conf_period \
 	%D%/conf_parse \
 	%D%/conf_table \

@@ -25,6 +25,8 @@ static void *scarce_malloc(size_t n)
 #include "relay/quota.c"
 #undef malloc
 
+#define REALM STR_LIT("r")
+
 static struct relay_quota *quota_new(void)
 {
 	struct relay_quota *q = NULL;
@@ -37,7 +39,7 @@ static struct relay_quota *quota_new(void)
 
 static enum err take(struct relay_quota *q, const char *user, int64_t user_max, int64_t total_max)
 {
-	return relay_quota_take(q, str_of(user), user_max, total_max);
+	return relay_quota_take(q, REALM, str_of(user), user_max, total_max);
 }
 
 static void a_user_gets_the_limit_and_no_more(void **state)
@@ -50,12 +52,12 @@ static void a_user_gets_the_limit_and_no_more(void **state)
 			assert_int_equal(take(q, "alice", 5, 0), OK);
 		assert_int_equal(take(q, "alice", 5, 0), ERR_FULL);
 		assert_int_equal(take(q, "alicf", 5, 0), OK); /* another one has his own */
-		relay_quota_give(q, str_of("alicf"));
-		relay_quota_give(q, str_of("alice"));
+		relay_quota_give(q, REALM, str_of("alicf"));
+		relay_quota_give(q, REALM, str_of("alice"));
 		assert_int_equal(take(q, "alice", 5, 0), OK);
 		assert_int_equal(take(q, "alice", 5, 0), ERR_FULL);
 		for (int i = 0; i < 5; i++)
-			relay_quota_give(q, str_of("alice"));
+			relay_quota_give(q, REALM, str_of("alice"));
 	}
 	relay_quota_free(q);
 }
@@ -71,10 +73,31 @@ static void all_users_together_get_the_total(void **state)
 		assert_int_equal(take(q, user, 1, 100), OK);
 	}
 	assert_int_equal(take(q, "one more", 1, 100), ERR_FULL);
-	relay_quota_give(q, str_of("user50"));
+	relay_quota_give(q, REALM, str_of("user50"));
 	assert_int_equal(take(q, "user51", 1, 100), ERR_FULL); /* his own limit; the total stays free */
 	assert_int_equal(take(q, "one more", 1, 100), OK);
 	assert_int_equal(take(q, "user50", 1, 100), ERR_FULL);
+	relay_quota_free(q);
+}
+
+static void realms_are_counted_for_themselves(void **state)
+{
+	struct relay_quota *q = quota_new();
+	const struct relay_quota_draw d = { true, 100000, 0, 60000, 0 };
+
+	(void)state;
+	assert_int_equal(relay_quota_take(q, STR_LIT("r"), STR_LIT("alice"), 1, 2), OK);
+	assert_int_equal(relay_quota_take(q, STR_LIT("s"), STR_LIT("alice"), 1, 1), OK);
+	assert_int_equal(relay_quota_take(q, STR_LIT("r"), STR_LIT("alice"), 1, 2), ERR_FULL);
+	assert_int_equal(relay_quota_take(q, STR_LIT("s"), STR_LIT("bob"), 1, 1), ERR_FULL);
+	assert_int_equal(relay_quota_take(q, STR_LIT("r"), STR_LIT("bob"), 1, 2), OK);
+	/* "ra" "lice" is nobody's */
+	assert_int_equal(relay_quota_draw(q, STR_LIT("ra"), STR_LIT("lice"), &d), 0);
+	assert_int_equal(relay_quota_draw(q, STR_LIT("r"), STR_LIT("alice"), &d), 60000);
+	assert_int_equal(relay_quota_draw(q, STR_LIT("s"), STR_LIT("alice"), &d), 60000);
+	relay_quota_give(q, STR_LIT("s"), STR_LIT("alice"));
+	assert_int_equal(relay_quota_take(q, STR_LIT("s"), STR_LIT("bob"), 1, 1), OK);
+	assert_int_equal(q->totals.n, 2);
 	relay_quota_free(q);
 }
 
@@ -88,10 +111,10 @@ static void zero_is_no_limit_and_names_are_any_bytes(void **state)
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		for (int k = 0; k < 1000; k++)
-			assert_int_equal(relay_quota_take(q, names[i], 0, 0), OK);
+			assert_int_equal(relay_quota_take(q, REALM, names[i], 0, 0), OK);
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) { /* each is counted for itself */
-		assert_int_equal(relay_quota_take(q, names[i], 1001, 0), OK);
-		assert_int_equal(relay_quota_take(q, names[i], 1001, 0), ERR_FULL);
+		assert_int_equal(relay_quota_take(q, REALM, names[i], 1001, 0), OK);
+		assert_int_equal(relay_quota_take(q, REALM, names[i], 1001, 0), ERR_FULL);
 	}
 	relay_quota_free(q);
 }
@@ -109,11 +132,11 @@ static void a_user_without_allocations_costs_nothing(void **state)
 	}
 	for (int i = 0; i < 10000; i++) {
 		snprintf(user, sizeof user, "user%d", i);
-		relay_quota_give(q, str_of(user));
+		relay_quota_give(q, REALM, str_of(user));
 	}
 	for (size_t i = 0; i < STRIPES; i++)
 		assert_int_equal(q->stripes[i].accounts.n, 0);
-	assert_int_equal(atomic_load(&q->total), 0);
+	assert_int_equal(q->totals.n, 0);
 	relay_quota_free(q);
 }
 
@@ -151,7 +174,7 @@ static void take_one(struct taker *t, unsigned user)
 {
 	const char name = (char)('a' + user);
 
-	if (relay_quota_take(t->q, (struct str){ &name, 1 }, USER_MAX, TOTAL_MAX))
+	if (relay_quota_take(t->q, REALM, (struct str){ &name, 1 }, USER_MAX, TOTAL_MAX))
 		return;
 	t->n_taken++;
 	t->mine[user]++;
@@ -166,7 +189,7 @@ static void give_one(struct taker *t, unsigned user)
 	t->mine[user]--;
 	atomic_fetch_sub(&t->held[user], 1);
 	atomic_fetch_sub(&t->held[N_USERS], 1);
-	relay_quota_give(t->q, (struct str){ &name, 1 });
+	relay_quota_give(t->q, REALM, (struct str){ &name, 1 });
 }
 
 static void *come_and_go(void *arg)
@@ -219,7 +242,7 @@ static void threads_never_pass_a_limit_and_lose_nothing(void **state)
 		for (unsigned user = 0; user < N_USERS; user++)
 			while (t[i].mine[user])
 				give_one(&t[i], user);
-	assert_int_equal(atomic_load(&q->total), 0);
+	assert_int_equal(q->totals.n, 0);
 	for (size_t i = 0; i < STRIPES; i++)
 		assert_int_equal(q->stripes[i].accounts.n, 0);
 	relay_quota_free(q);
@@ -255,7 +278,7 @@ static void *ask_in_vain(void *arg)
 	struct hammer *h = arg;
 
 	while (!atomic_load(h->stop))
-		(void)!relay_quota_take(h->q, str_of("greedy"), 1, 2);
+		(void)!relay_quota_take(h->q, REALM, str_of("greedy"), 1, 2);
 	return NULL;
 }
 
@@ -272,7 +295,7 @@ static void a_refused_user_takes_no_place_from_others(void **state)
 		assert_int_equal(pthread_create(&h[i].thread, NULL, ask_in_vain, &h[i]), 0);
 	for (int i = 0; i < 20000; i++) {
 		assert_int_equal(take(q, "modest", 1, 2), OK);
-		relay_quota_give(q, str_of("modest"));
+		relay_quota_give(q, REALM, str_of("modest"));
 	}
 	atomic_store(&stop, true);
 	for (int i = 0; i < 2; i++)
@@ -284,7 +307,7 @@ static uint64_t draw(struct relay_quota *q, const char *user, bool up, uint64_t 
 {
 	const struct relay_quota_draw d = { up, 100000, 0, want, now };
 
-	return relay_quota_draw(q, str_of(user), &d);
+	return relay_quota_draw(q, REALM, str_of(user), &d);
 }
 
 /* However many sessions draw: a second's worth at once, and the rate from then on. */
@@ -304,10 +327,10 @@ static void a_users_bandwidth_is_one_bucket(void **state)
 	assert_int_equal(draw(q, "alice", false, 5000, 0), 5000); /* the other direction has its own */
 	assert_int_equal(draw(q, "bob", true, 5000, 0), 5000);
 	assert_int_equal(draw(q, "alice", true, 5000, 20), 2000);
-	assert_int_equal(relay_quota_draw(q, str_of("alice"), &back), 0);
+	assert_int_equal(relay_quota_draw(q, REALM, str_of("alice"), &back), 0);
 	assert_int_equal(draw(q, "alice", true, 5000, 50), 3700); /* 30 ms, and what came back */
-	relay_quota_give(q, str_of("alice"));
-	relay_quota_give(q, str_of("bob"));
+	relay_quota_give(q, REALM, str_of("alice"));
+	relay_quota_give(q, REALM, str_of("bob"));
 	relay_quota_free(q);
 }
 
@@ -335,6 +358,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_user_gets_the_limit_and_no_more),
 		cmocka_unit_test(all_users_together_get_the_total),
+		cmocka_unit_test(realms_are_counted_for_themselves),
 		cmocka_unit_test(zero_is_no_limit_and_names_are_any_bytes),
 		cmocka_unit_test(a_user_without_allocations_costs_nothing),
 		cmocka_unit_test(without_memory_nothing_is_counted),

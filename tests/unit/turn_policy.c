@@ -25,7 +25,7 @@ static void judge(const char *conf_text, const struct row *rows, size_t n)
 		enum turn_policy v;
 
 		peer.port = (uint16_t)(7 * i); /* which never matters */
-		v = turn_policy_peer(w->conf, NULL, &peer);
+		v = turn_policy_peer(w->conf, NULL, STR_LIT("r"), &peer);
 		if (v != rows[i].verdict)
 			fail_msg("%s is %s, not %s", rows[i].peer, turn_policy_text(v),
 				 turn_policy_text(rows[i].verdict));
@@ -70,7 +70,7 @@ static void test_lists_of_the_databases(void **state)
 				 OK);
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct addr peer = world_addr(rows[i].peer);
-		enum turn_policy v = turn_policy_peer(w->conf, l, &peer);
+		enum turn_policy v = turn_policy_peer(w->conf, l, STR_LIT("r"), &peer);
 
 		if (v != rows[i].verdict)
 			fail_msg("%s is %s, not %s", rows[i].peer, turn_policy_text(v),
@@ -83,7 +83,7 @@ static void test_lists_of_the_databases(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(without); i++) {
 		struct addr peer = world_addr(without[i].peer);
 
-		assert_int_equal(turn_policy_peer(w->conf, l, &peer), without[i].verdict);
+		assert_int_equal(turn_policy_peer(w->conf, l, STR_LIT("r"), &peer), without[i].verdict);
 	}
 	conf_live_drop(l);
 	world_free(w);
@@ -117,7 +117,7 @@ static void test_own_databases(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
 		struct addr peer = world_addr(rows[i].peer);
 
-		assert_int_equal(turn_policy_peer(w->conf, l, &peer), rows[i].verdict);
+		assert_int_equal(turn_policy_peer(w->conf, l, STR_LIT("r"), &peer), rows[i].verdict);
 	}
 	conf_live_drop(l);
 	world_free(w);
