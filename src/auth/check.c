@@ -4,6 +4,7 @@
 
 #include "auth/nonce.h"
 #include "auth/rest.h"
+#include "auth/token.h"
 #include "base/addr.h"
 #include "base/bug.h"
 
@@ -23,6 +24,7 @@ const char *auth_why_text(enum auth_why why)
 		[AUTH_WHY_EXPIRED] = "expired",
 		[AUTH_WHY_TOO_LONG] = "lives_too_long",
 		[AUTH_WHY_REVOKED] = "revoked",
+		[AUTH_WHY_TOKEN] = "bad_token",
 		[AUTH_WHY_INTEGRITY] = "bad_integrity",
 		[AUTH_WHY_STALE_NONCE] = "stale_nonce",
 		[AUTH_WHY_FOREIGN_NONCE] = "foreign_nonce",
@@ -43,12 +45,11 @@ static struct str key_str(const uint8_t key[AUTH_KEY_LEN])
 }
 
 /* RFC 8489 s.9.2.4: the SHA-256 attribute decides where there is one. */
-static bool integrity_ok(const struct auth_env *env, const struct stun_msg *req,
-			 const uint8_t key[AUTH_KEY_LEN])
+static bool integrity_ok(const struct auth_env *env, const struct stun_msg *req, struct str key)
 {
 	if (req->integrity256_off)
-		return stun_integrity256_ok(env->crypto, req, key_str(key));
-	return stun_integrity_ok(env->crypto, req, key_str(key));
+		return stun_integrity256_ok(env->crypto, req, key);
+	return stun_integrity_ok(env->crypto, req, key);
 }
 
 static enum auth_verdict reject(struct auth_who *who, enum auth_why why)
@@ -58,11 +59,12 @@ static enum auth_verdict reject(struct auth_who *who, enum auth_why why)
 	return AUTH_REJECT;
 }
 
-static enum auth_verdict accept_key(struct auth_who *who, const uint8_t key[AUTH_KEY_LEN],
-				    struct str user, int64_t expires_s)
+static enum auth_verdict accept_key(struct auth_who *who, struct str key, struct str user,
+				    int64_t expires_s)
 {
-	if (key != who->key)
-		memcpy(who->key, key, AUTH_KEY_LEN);
+	if (key.p != (const char *)who->key)
+		memcpy(who->key, key.p, key.len);
+	who->key_len = (uint8_t)key.len;
 	who->has_key = true;
 	who->user = user;
 	who->expires_s = expires_s;
@@ -91,18 +93,21 @@ static enum auth_verdict check_known(const struct auth_env *env, const struct st
 		return reject(who, AUTH_WHY_INTEGRITY);
 	if (env->conf->strict_expiry && known->expires_s && known->expires_s < env->wall_s)
 		return reject(who, AUTH_WHY_EXPIRED);
+	if (known->is_token && known->expires_s < env->wall_s)
+		return reject(who, AUTH_WHY_EXPIRED);
 	if (known->secret && is_revoked(env, known->user, known->expires_s))
 		return reject(who, AUTH_WHY_REVOKED);
 	who->secret = known->secret;
+	who->is_token = known->is_token;
 	return accept_key(who, known->key, known->user, known->expires_s);
 }
 
 static enum auth_verdict check_static(const struct auth_env *env, const struct stun_msg *req,
 				      const struct conf_user *user, struct auth_who *who)
 {
-	if (!integrity_ok(env, req, user->key))
+	if (!integrity_ok(env, req, key_str(user->key)))
 		return reject(who, AUTH_WHY_INTEGRITY);
-	return accept_key(who, user->key, req->username, 0);
+	return accept_key(who, key_str(user->key), req->username, 0);
 }
 
 uint64_t auth_check_digest(const uint64_t key[2], struct str secret)
@@ -146,7 +151,7 @@ static enum auth_verdict try_secrets(const struct auth_env *env, const struct st
 			if (auth_rest_key(env->crypto, s->list[k][i], req->username,
 					  env->realm, who->key))
 				return AUTH_FAIL;
-			if (!integrity_ok(env, req, who->key))
+			if (!integrity_ok(env, req, key_str(who->key)))
 				continue;
 			who->secret = auth_check_digest(env->digest_key, s->list[k][i]);
 			return AUTH_ACCEPT;
@@ -172,7 +177,7 @@ static enum auth_verdict check_rest(const struct auth_env *env, const struct stu
 		return v;
 	if (is_revoked(env, account, rest->expires_s))
 		return reject(who, AUTH_WHY_REVOKED);
-	return accept_key(who, who->key, account, rest->expires_s);
+	return accept_key(who, key_str(who->key), account, rest->expires_s);
 }
 
 /* Somebody whom only the database may know. */
@@ -185,9 +190,58 @@ static enum auth_verdict check_given(const struct auth_env *env, const struct st
 		return env->starved ? reject(who, AUTH_WHY_UNKNOWN_USER) : AUTH_WANT_KEY;
 	if (given->state == AUTH_GIVEN_FAILED)
 		return AUTH_FAIL;
-	if (!integrity_ok(env, req, given->key))
+	if (!integrity_ok(env, req, key_str(given->key)))
 		return reject(who, AUTH_WHY_INTEGRITY);
-	return accept_key(who, given->key, req->username, 0);
+	return accept_key(who, key_str(given->key), req->username, 0);
+}
+
+/* A good token: the client has to have the key in it. */
+static enum auth_verdict check_sealed(const struct auth_env *env, const struct stun_msg *req,
+				      const struct conf_live_oauth *key, const struct auth_token *token,
+				      struct auth_who *who)
+{
+	struct str mac_key = { (const char *)token->mac_key, sizeof token->mac_key };
+	int64_t left_s = auth_token_left_s(token, env->wall_s);
+
+	if (left_s <= 0)
+		return reject(who, AUTH_WHY_EXPIRED);
+	if (!integrity_ok(env, req, mac_key))
+		mac_key.len = AUTH_KEY_LEN; /* coturn, and clients made for it, sign with as much of it */
+	if (mac_key.len == AUTH_KEY_LEN && !integrity_ok(env, req, mac_key))
+		return reject(who, AUTH_WHY_INTEGRITY);
+	if (key->realm.len) /* its users are those of a realm */
+		who->realm = key->realm;
+	if (token->made_s < conf_live_revoked_before(env->live, who->realm, req->username))
+		return reject(who, AUTH_WHY_REVOKED);
+	who->is_token = true;
+	/* RFC 7635 s.9: no longer than the token lives */
+	if (left_s > token->lifetime_s)
+		left_s = token->lifetime_s;
+	return accept_key(who, mac_key, req->username, env->wall_s + left_s);
+}
+
+/* RFC 7635 s.7: the user name is the identifier of the key that the token is sealed with. */
+static enum auth_verdict check_token(const struct auth_env *env, const struct stun_msg *req,
+				     struct auth_who *who)
+{
+	const struct conf_live_oauth *key = conf_live_find_oauth(env->live, req->username);
+	struct auth_token token;
+	enum auth_verdict v;
+
+	if (!key || !auth_token_key_holds(key, env->wall_s))
+		return reject(who, AUTH_WHY_UNKNOWN_USER);
+	if (auth_token_open(key, conf_server_name(env->conf), req->access_token, &token))
+		return reject(who, AUTH_WHY_TOKEN);
+	v = check_sealed(env, req, key, &token, who);
+	crypto_wipe(&token, sizeof token);
+	return v;
+}
+
+/* s.9: in Allocate and Refresh only. */
+static bool has_token(const struct auth_env *env, const struct stun_msg *req)
+{
+	return env->conf->oauth && stun_has(req, STUN_A_ACCESS_TOKEN) &&
+	       (req->method == STUN_ALLOCATE || req->method == STUN_REFRESH);
 }
 
 static enum auth_verdict check_user(const struct auth_env *env, const struct stun_msg *req,
@@ -200,6 +254,8 @@ static enum auth_verdict check_user(const struct auth_env *env, const struct stu
 
 	if (req->bad & STUN_BIT(REALM) || !str_eq(req->realm, env->realm))
 		return reject(who, AUTH_WHY_WRONG_REALM);
+	if (has_token(env, req))
+		return check_token(env, req, who);
 	if (known && str_eq(known->username, req->username))
 		return check_known(env, req, known, who);
 	/* the configuration's accounts are of its realm */

@@ -30,6 +30,7 @@ enum auth_why {
 	AUTH_WHY_EXPIRED,
 	AUTH_WHY_TOO_LONG, /* its expiry lies beyond credential-max-ttl */
 	AUTH_WHY_REVOKED,
+	AUTH_WHY_TOKEN, /* no token of our authorization server's, or not for us */
 	AUTH_WHY_INTEGRITY,
 	AUTH_WHY_STALE_NONCE,
 	AUTH_WHY_FOREIGN_NONCE,
@@ -46,7 +47,9 @@ struct auth_who {
 	struct str user;     /* the account that quotas count: username without an expiry */
 	int64_t expires_s;   /* of the credential, seconds since 1970; 0: never */
 	uint64_t secret;     /* auth_check_digest() of what made it; 0: no time-limited credential */
-	uint8_t key[AUTH_KEY_LEN];
+	bool is_token;	     /* an access token: what it opens does not outlive it */
+	uint8_t key_len;
+	uint8_t key[AUTH_KEY_MAX];
 	bool has_key; /* false: no-auth, nothing to sign answers with */
 	bool own_nonce; /* it is ours and this client's, though it may be old: the address is no forgery */
 	enum auth_why why;
@@ -59,7 +62,8 @@ struct auth_known {
 	struct str user;
 	int64_t expires_s;
 	uint64_t secret;
-	const uint8_t *key;
+	bool is_token;
+	struct str key;
 };
 
 /* What the database of users answered about the one who asks. */
@@ -77,6 +81,8 @@ uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
  * identity of the session that the request's 5-tuple has; `given` is NULL, or the answer to an
  * AUTH_WANT_KEY that this request got. On AUTH_ACCEPT *who is filled; who->why is set always. The caller
  * answers, and wipes *who.
+ *
+ * With the option oauth an ACCESS-TOKEN in an Allocate or a Refresh decides alone (RFC 7635 s.7).
  *
  * Static accounts come first, then time-limited credentials under the secrets of the configuration and of
  * the databases, then the database of users, which is asked for names only that are no time-limited ones,

@@ -12,4 +12,6 @@ noinst_LIBRARIES += %D%/libauth.a
 	%D%/rest.c \
 	%D%/rest.h \
 	%D%/throttle.c \
-	%D%/throttle.h
+	%D%/throttle.h \
+	%D%/token.c \
+	%D%/token.h

@@ -129,6 +129,43 @@ enum err crypto_hmac(struct crypto *c, enum crypto_hash h, struct str key,
 	return good ? OK : ERR_CRYPTO;
 }
 
+/* Nothing of `out` may be used before the tag was found right. */
+static bool gcm_open(EVP_CIPHER_CTX *ctx, struct str key, struct str nonce, struct str aad, struct str sealed,
+		     uint8_t *out)
+{
+	const EVP_CIPHER *cipher = key.len == 16 ? EVP_aes_128_gcm() : EVP_aes_256_gcm();
+	int len = (int)(sealed.len - CRYPTO_GCM_TAG_LEN), got = 0, last = 0;
+	uint8_t tag[CRYPTO_GCM_TAG_LEN];
+
+	memcpy(tag, sealed.p + len, sizeof tag);
+	if (!EVP_DecryptInit_ex(ctx, cipher, NULL, (const uint8_t *)key.p, (const uint8_t *)nonce.p))
+		return false;
+	if (aad.len && !EVP_DecryptUpdate(ctx, NULL, &got, (const uint8_t *)aad.p, (int)aad.len))
+		return false;
+	if (!EVP_DecryptUpdate(ctx, out, &got, (const uint8_t *)sealed.p, len) || got != len)
+		return false;
+	return EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, sizeof tag, tag) > 0 &&
+	       EVP_DecryptFinal_ex(ctx, out + got, &last) > 0;
+}
+
+enum err crypto_gcm_open(struct str key, struct str nonce, struct str aad, struct str sealed, uint8_t *out)
+{
+	EVP_CIPHER_CTX *ctx;
+	bool good;
+
+	BUG_ON((key.len != 16 && key.len != 32) || nonce.len != CRYPTO_GCM_NONCE_LEN);
+	if (sealed.len < CRYPTO_GCM_TAG_LEN || sealed.len > INT32_MAX || aad.len > INT32_MAX)
+		return ERR_MALFORMED;
+	ctx = EVP_CIPHER_CTX_new();
+	if (!ctx)
+		return ERR_NOMEM;
+	good = gcm_open(ctx, key, nonce, aad, sealed, out);
+	EVP_CIPHER_CTX_free(ctx);
+	if (!good)
+		crypto_wipe(out, sealed.len - CRYPTO_GCM_TAG_LEN);
+	return good ? OK : ERR_MALFORMED;
+}
+
 bool crypto_equal(const void *a, const void *b, size_t n)
 {
 	return CRYPTO_memcmp(a, b, n) == 0;

@@ -15,6 +15,8 @@ enum {
 	CRYPTO_MD5_LEN = 16,
 	CRYPTO_SHA1_LEN = 20,
 	CRYPTO_SHA256_LEN = 32,
+	CRYPTO_GCM_TAG_LEN = 16,
+	CRYPTO_GCM_NONCE_LEN = 12,
 };
 
 enum crypto_hash { CRYPTO_MD5, CRYPTO_SHA1, CRYPTO_SHA256 };
@@ -33,6 +35,14 @@ must_check enum err crypto_hmac(struct crypto *c, enum crypto_hash h, struct str
 /* Hash of the concatenation of `parts`, into out (as many bytes as the hash has). */
 must_check enum err crypto_digest(struct crypto *c, enum crypto_hash h, const struct str *parts,
 				  size_t n_parts, uint8_t *out);
+
+/*
+ * Opens what AES-GCM (NIST SP 800-38D) sealed: `sealed` is the ciphertext and its tag, `key` 16 or 32 bytes, `nonce`
+ * CRYPTO_GCM_NONCE_LEN; out has room for the ciphertext. ERR_MALFORMED: it was not sealed under this key, nonce and
+ * associated data, and out was wiped. Allocates.
+ */
+must_check enum err crypto_gcm_open(struct str key, struct str nonce, struct str aad, struct str sealed,
+				    uint8_t *out);
 
 /* CRC-32 of ITU V.42 (as in zip), for FINGERPRINT; start with crc = 0, chain for more. */
 uint32_t crypto_crc32(uint32_t crc, const void *p, size_t n);

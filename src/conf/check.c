@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+enum { SERVER_NAME_MAX = 255 }; /* bytes, as in coturn; every 401 carries it */
+
 static void check_ports(struct conf_reader *r)
 {
 	const struct conf *c = r->conf;
@@ -54,6 +56,14 @@ static void check_auth(struct conf_reader *r)
 	if (c->use_auth_secret && c->static_auth_secret.n == 0 && !has_database(c))
 		conf_reader_error(r, r->at[CONF_ROW_use_auth_secret], "use-auth-secret",
 				  "needs a secret: add static-auth-secret=SECRET");
+	if (c->oauth && !has_database(c))
+		conf_reader_error(r, r->at[CONF_ROW_oauth], "oauth",
+				  "has no keys: name the database of them with userdb, psql-userdb or redis-userdb");
+	if (c->server_name && !c->oauth)
+		conf_reader_warn(r, r->at[CONF_ROW_server_name], "server-name", "has no effect without oauth");
+	if (c->oauth && conf_server_name(c).len > SERVER_NAME_MAX)
+		conf_reader_error(r, r->at[CONF_ROW_server_name], "server-name", "longer than %d bytes",
+				  SERVER_NAME_MAX);
 	if (c->no_auth && c->has_credentials)
 		conf_reader_warn(r, r->at[CONF_ROW_no_auth], "no-auth",
 				 "everybody may relay; users and secrets are not asked for");

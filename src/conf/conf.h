@@ -157,6 +157,12 @@ must_check enum err conf_from_text(const char *text, conf_report_fn *report, voi
 struct conf *conf_hold(struct conf *c);
 void conf_drop(struct conf *c);
 
+/* What access tokens have to be made for: server-name, or the realm. */
+static inline struct str conf_server_name(const struct conf *c)
+{
+	return str_of(c->server_name && *c->server_name ? c->server_name : c->realm);
+}
+
 /* The static account of that name, or NULL. Any thread. */
 const struct conf_user *conf_user_find(const struct conf *c, struct str name);
 

@@ -354,6 +354,14 @@ int64_t conf_live_revoked_before(const struct conf_live *l, struct str realm, st
 	return r ? r->before_s : 0;
 }
 
+/* More than any key has: an algorithm that is not known. Nothing is A256GCM, which RFC 7635 s.4.1.1 requires. */
+static size_t oauth_key_len(struct str alg)
+{
+	if (str_eq(alg, STR_LIT("A128GCM")))
+		return 16;
+	return !alg.len || str_eq(alg, STR_LIT("A256GCM")) ? 32 : SIZE_MAX;
+}
+
 enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key, struct str ikm_base64)
 {
 	struct conf_live_oauth *all = grow(l->oauth, l->n_oauth, sizeof *all);
@@ -364,7 +372,7 @@ enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *
 		return ERR_NOMEM;
 	l->oauth = all;
 	e = crypto_b64_decode(ikm_base64, k.key, sizeof k.key, &k.key_len);
-	if (e || k.key_len == 0) {
+	if (e || k.key_len < oauth_key_len(key->alg)) {
 		crypto_wipe(&k, sizeof k);
 		return ERR_MALFORMED;
 	}

@@ -42,7 +42,7 @@ struct conf_live_origin {
 struct conf_live_oauth {
 	struct str kid, realm, alg; /* alg: A256GCM, A128GCM; empty: A256GCM */
 	uint8_t key[64];
-	size_t key_len;
+	size_t key_len; /* at least what the algorithm takes */
 	int64_t timestamp_s; /* valid from; 0: always */
 	int64_t lifetime_s;  /* 0: for ever */
 };
@@ -84,7 +84,8 @@ must_check enum err conf_live_add_revoked(struct conf_live *l, struct str realm,
 must_check enum err conf_live_add_withdrawn(struct conf_live *l, struct str mark);
 /* A database is there; loopback is not kept, it has a switch of its own. */
 must_check enum err conf_live_add_store(struct conf_live *l, const struct addr *at);
-/* ikm_base64 as in coturn's table; ERR_MALFORMED when it is no key. */
+/* ikm_base64 as in coturn's table; ERR_MALFORMED when it is no key, too short, or for an
+ * algorithm that is not known. */
 must_check enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key,
 					struct str ikm_base64);
 

@@ -110,9 +110,14 @@ void relay_row_fill(struct relay_row *row, const struct relay_session *s)
 								      : sizeof row->name);
 	if (row->name_len)
 		memcpy(row->name, t->username.p, row->name_len);
-	if (t->user.len && (size_t)(t->user.p - t->username.p) + t->user.len <= row->name_len) {
+	if (t->user.len && t->user.p >= t->username.p &&
+	    (size_t)(t->user.p - t->username.p) + t->user.len <= row->name_len) {
 		row->user_at = (uint16_t)(t->user.p - t->username.p);
 		row->user_len = (uint16_t)t->user.len;
+	} else if (t->user.len && row->name_len + t->user.len <= sizeof row->name) { /* it has a new name since */
+		row->user_at = row->name_len;
+		row->user_len = (uint16_t)t->user.len;
+		memcpy(row->name + row->user_at, t->user.p, row->user_len);
 	}
 }
 

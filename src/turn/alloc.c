@@ -10,15 +10,22 @@ enum {
 	WIRE_V6 = 2,
 };
 
-/* RFC 8656 s.7.2: no less than the default, no more than the server's maximum. */
-static uint32_t lifetime_s(const struct turn_env *env, const struct stun_msg *req)
+/* RFC 8656 s.7.2: no less than the default, no more than the server's maximum; RFC 7635 s.9: nor than the token that
+ * it is opened with. */
+static uint32_t lifetime_s(const struct turn_env *env, const struct turn_tx *tx)
 {
+	const struct stun_msg *req = tx->req;
+	int64_t left_s = tx->who.expires_s - env->auth.wall_s;
 	uint32_t max = (uint32_t)env->auth.conf->max_allocate_lifetime;
 	uint32_t want = stun_has(req, STUN_A_LIFETIME) ? req->lifetime_s : TURN_LIFETIME_S;
 
 	if (want > max)
 		want = max;
-	return want > TURN_LIFETIME_S ? want : TURN_LIFETIME_S;
+	if (want < TURN_LIFETIME_S)
+		want = TURN_LIFETIME_S;
+	if (tx->who.is_token && want > left_s)
+		want = left_s > 0 ? (uint32_t)left_s : 1;
+	return want;
 }
 
 /* RFC 6062 s.5.1: over TCP or TLS only, and without what is UDP's. */
@@ -136,7 +143,7 @@ enum turn_verdict turn_alloc_request(struct turn_env *env, struct turn_tx *tx, s
 	tx->want.redeem = stun_has(req, STUN_A_RESERVATION_TOKEN);
 	if (tx->want.redeem)
 		memcpy(tx->token, req->reservation_token.p, TURN_TOKEN_LEN);
-	tx->want.lifetime_s = lifetime_s(env, req);
+	tx->want.lifetime_s = lifetime_s(env, tx);
 	return TURN_WANT_RELAY;
 }
 
@@ -197,7 +204,7 @@ enum turn_verdict turn_alloc_refresh(struct turn_env *env, struct turn_tx *tx, s
 	if (code)
 		return turn_reply_error(env, tx, code, out);
 	ends = stun_has(tx->req, STUN_A_LIFETIME) && tx->req->lifetime_s == 0;
-	lifetime = ends ? 0 : lifetime_s(env, tx->req);
+	lifetime = ends ? 0 : lifetime_s(env, tx);
 	tx->want.lifetime_s = lifetime;
 	turn_reply_begin(tx, STUN_SUCCESS, out);
 	stun_add_u32(out, STUN_T_LIFETIME, lifetime);

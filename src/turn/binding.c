@@ -5,7 +5,7 @@
 enum turn_verdict turn_binding_request(struct turn_env *env, struct turn_tx *tx, struct wr *out)
 {
 	count(env->cnt, req_binding);
-	if (turn_reply_is_unknown(tx->req))
+	if (turn_reply_is_unknown(env, tx->req))
 		return turn_reply_unknown(env, tx, out);
 	turn_reply_begin(tx, STUN_SUCCESS, out);
 	/* RFC 5389 s.12.2: clients of RFC 3489 know no other */

@@ -65,7 +65,7 @@ void turn_reply_begin(const struct turn_tx *tx, enum stun_class cls, struct wr *
 static enum err add_integrity(struct turn_env *env, const struct turn_tx *tx, struct wr *out)
 {
 	const uint64_t choice = STUN_BIT(PASSWORD_ALGORITHM) | STUN_BIT(PASSWORD_ALGORITHMS);
-	const struct str key = { (const char *)tx->who.key, AUTH_KEY_LEN };
+	const struct str key = { (const char *)tx->who.key, tx->who.key_len };
 	enum err e;
 
 	if (!tx->who.has_key)
@@ -155,6 +155,8 @@ enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, uns
 		return TURN_DROP;
 	if ((code == 401 || code == 438) && add_challenge(env, tx, out))
 		return TURN_DROP;
+	if (code == 401 && env->auth.conf->oauth) /* RFC 7635 s.4 */
+		stun_add_str(out, STUN_T_THIRD_PARTY_AUTHORIZATION, conf_server_name(env->auth.conf));
 	return turn_reply_finish(env, tx, out);
 }
 
@@ -172,7 +174,7 @@ enum turn_verdict turn_reply_redirect(struct turn_env *env, struct turn_tx *tx,
 }
 
 /* RFC 8489 s.6.3.1: all of them. */
-static void add_unknown(const struct stun_msg *req, struct wr *out)
+static void add_unknown(const struct turn_env *env, const struct stun_msg *req, struct wr *out)
 {
 	static const struct {
 		enum stun_attr attr;
@@ -187,7 +189,8 @@ static void add_unknown(const struct stun_msg *req, struct wr *out)
 	size_t n = req->n_unknown ? stun_unknown(req, types, MAX_UNKNOWN) : 0;
 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
-		if (stun_has(req, known[i].attr))
+		if (stun_has(req, known[i].attr) &&
+		    !(known[i].attr == STUN_A_ACCESS_TOKEN && env->auth.conf->oauth))
 			types[n++] = known[i].type;
 	stun_add_unknown(out, types, n);
 }
@@ -196,7 +199,7 @@ enum turn_verdict turn_reply_unknown(struct turn_env *env, struct turn_tx *tx, s
 {
 	if (!begin_error(env, tx, 420, out))
 		return TURN_DROP;
-	add_unknown(tx->req, out);
+	add_unknown(env, tx->req, out);
 	return turn_reply_finish(env, tx, out);
 }
 

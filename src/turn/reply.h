@@ -27,10 +27,11 @@ enum turn_verdict turn_reply_error(struct turn_env *env, struct turn_tx *tx, uns
 /* Must attributes be understood that are not, though the codec may know them (RFC 8489 s.6.3)? RFC 5780:
  * whoever asks for an answer from elsewhere must not mistake one from here for it (s.6.1); RFC 7635: a
  * token that nobody looks at proves nothing. */
-static inline bool turn_reply_is_unknown(const struct stun_msg *m)
+static inline bool turn_reply_is_unknown(const struct turn_env *env, const struct stun_msg *m)
 {
 	const uint64_t not_served = STUN_BIT(CHANGE_REQUEST) | STUN_BIT(RESPONSE_PORT) |
-				    STUN_BIT(PADDING) | STUN_BIT(ACCESS_TOKEN);
+				    STUN_BIT(PADDING) |
+				    (env->auth.conf->oauth ? 0 : STUN_BIT(ACCESS_TOKEN));
 
 	return m->n_unknown || m->present & not_served;
 }

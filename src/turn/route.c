@@ -59,7 +59,7 @@ enum turn_route turn_route_send(const struct turn_env *env, const struct turn_se
 	/* s.11.2; unknown attributes that would have to be understood: RFC 8489 s.6.3.2 */
 	if (s->tcp || (ind->present & needed) != needed ||
 	    ind->bad & (needed | STUN_BIT(DONT_FRAGMENT)) ||
-	    turn_reply_is_unknown(ind))
+	    turn_reply_is_unknown(env, ind))
 		return TURN_ROUTE_INVALID;
 	if (!turn_session_has(s, turn_leg_of(&ind->peer), env->now))
 		return TURN_ROUTE_NO_FAMILY;

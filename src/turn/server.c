@@ -34,11 +34,13 @@ static bool authenticate(struct turn_env *env, struct turn_tx *tx, struct wr *ou
 	const struct turn_session *s = session_of(env, tx);
 	const struct auth_known known =
 		s ? (struct auth_known){ s->username, s->user, s->cred_expires_s, s->secret,
-					 s->key }
+					 s->is_token,
+					 { (const char *)s->key, s->key_len } }
 		  : (struct auth_known){ 0 };
 	enum auth_verdict found;
 
-	tx->realm = s && s->has_key ? s->realm : auth_realm_pick(&env->auth, tx->req);
+	/* the realm of a token's account is no matter of its client's */
+	tx->realm = s && s->has_key && !s->is_token ? s->realm : auth_realm_pick(&env->auth, tx->req);
 	tx->who.realm = env->auth.realm = tx->realm;
 	if (env->auth.conf->no_auth)
 		return tx->accepted = true;
@@ -91,6 +93,13 @@ static enum turn_verdict in_session(struct turn_env *env, struct turn_tx *tx,
 
 	if (!s)
 		return turn_reply_error(env, tx, 437, out);
+	/* RFC 7635 s.9: a new token refreshes what an older one opened, be it sealed with another key */
+	if (s->is_token && tx->req->method == STUN_REFRESH && tx->who.is_token &&
+	    stun_has(tx->req, STUN_A_ACCESS_TOKEN)) {
+		if (turn_session_renew(s, &tx->who))
+			return turn_reply_error(env, tx, 508, out);
+		return handler(env, tx, out);
+	}
 	/* RFC 8656 s.5: all requests after the initial Allocate must use the same user name */
 	if (s->has_key && !str_eq(s->username, tx->who.username))
 		return turn_reply_error(env, tx, 441, out);
@@ -167,7 +176,7 @@ static enum turn_verdict turn_method(struct turn_env *env, struct turn_tx *tx, s
 		tx->session = NULL;
 	if (!authenticate(env, tx, out, &v))
 		return v;
-	if (turn_reply_is_unknown(tx->req)) /* after authentication: RFC 8489 s.6.3 */
+	if (turn_reply_is_unknown(env, tx->req)) /* after authentication: RFC 8489 s.6.3 */
 		return turn_reply_unknown(env, tx, out);
 	if (tx->req->method == STUN_CONNECTION_BIND)
 		return turn_tcp_bind(env, tx, out);

@@ -86,33 +86,83 @@ uint64_t turn_session_origin(const struct turn_env *env, const struct stun_msg *
 	return d ? d : 1;
 }
 
+static struct str append(char **at, struct str s)
+{
+	struct str copy = { *at, s.len };
+
+	if (s.len)
+		memcpy(*at, s.p, s.len);
+	*at += s.len;
+	return copy;
+}
+
+static bool is_within(struct str part, struct str whole)
+{
+	return part.len && part.p >= whole.p && part.p + part.len <= whole.p + whole.len;
+}
+
+/* The names of an account in one block: the user name first, its realm where that is not the usual one, and the
+ * account's name where it is no part of the user name. */
+static enum err set_names(struct turn_session *s, const struct auth_who *who, struct str realm, struct str usual)
+{
+	struct str user = who->user.len ? who->user : who->username;
+	bool within = !user.len || is_within(user, who->username), other = realm.p != usual.p;
+	char *block = malloc(who->username.len + 1 + (other ? realm.len : 0) + (within ? 0 : user.len)), *at = block;
+
+	if (!block)
+		return ERR_NOMEM;
+	s->username = append(&at, who->username);
+	s->realm = other ? append(&at, realm) : usual;
+	if (!within)
+		s->user = append(&at, user);
+	else if (user.len)
+		s->user = (struct str){ block + (user.p - who->username.p), user.len };
+	else
+		s->user = s->username;
+	return OK;
+}
+
+static void set_key(struct turn_session *s, const struct auth_who *who)
+{
+	s->cred_expires_s = who->expires_s;
+	s->is_token = who->is_token;
+	s->has_key = who->has_key;
+	s->key_len = who->key_len;
+	memcpy(s->key, who->key, sizeof s->key);
+}
+
+enum err turn_session_renew(struct turn_session *s, const struct auth_who *who)
+{
+	const struct str before = s->username;
+	struct auth_who as = *who;
+	enum err e = OK;
+
+	if (!str_eq(before, who->username)) {
+		const bool own_realm = s->realm.p >= before.p && s->realm.p <= before.p + before.len;
+
+		as.user = s->user;
+		e = set_names(s, &as, s->realm, own_realm ? (struct str){ NULL, 0 } : s->realm);
+		if (!e)
+			free((char *)before.p);
+	}
+	if (!e)
+		set_key(s, who);
+	crypto_wipe(&as, sizeof as);
+	return e;
+}
+
 enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 			   const struct turn_tuple *tuple, const struct auth_who *who,
 			   const struct stun_msg *req)
 {
 	struct str usual = str_of(env->auth.conf->realm);
-	bool other = !str_eq(who->realm, usual);
-	char *name = malloc(who->username.len + 1 + (other ? who->realm.len : 0));
 
-	if (!name)
+	if (set_names(s, who, str_eq(who->realm, usual) ? usual : who->realm, usual))
 		return ERR_NOMEM;
-	if (who->username.len)
-		memcpy(name, who->username.p, who->username.len);
-	name[who->username.len] = 0;
-	s->username = (struct str){ name, who->username.len };
-	s->realm = other ? (struct str){ name + who->username.len + 1, who->realm.len } : usual;
-	if (other && who->realm.len)
-		memcpy(name + who->username.len + 1, who->realm.p, who->realm.len);
-	s->user = s->username;
-	if (who->user.len &&
-	    who->user.p >= who->username.p) /* keep the same part of our copy */
-		s->user = (struct str){ name + (who->user.p - who->username.p), who->user.len };
 	s->tuple = *tuple;
-	s->cred_expires_s = who->expires_s;
 	s->secret = who->secret;
 	s->origin = turn_session_origin(env, req);
-	s->has_key = who->has_key;
-	memcpy(s->key, who->key, sizeof s->key);
+	set_key(s, who);
 	memcpy(s->alloc_txid, req->txid, sizeof s->alloc_txid);
 	s->tcp = req->transport == TURN_PROTO_TCP;
 	s->opened = env->now;

@@ -108,7 +108,9 @@ struct turn_session {
 	int64_t cred_expires_s;
 	uint64_t origin; /* digest of the ORIGIN it began with; 0: none */
 	uint64_t secret; /* auth_check_digest() of the secret that opened it; 0: no time-limited credential */
-	uint8_t key[AUTH_KEY_LEN];
+	uint8_t key_len;
+	uint8_t key[AUTH_KEY_MAX];
+	bool is_token; /* opened with an access token, which it does not outlive */
 	bool has_key; /* false: opened under no-auth */
 	bool has_token;
 	bool tcp;			   /* RFC 6062: relays TCP, not UDP */
@@ -160,6 +162,10 @@ uint64_t turn_session_origin(const struct turn_env *env, const struct stun_msg *
 must_check enum err turn_session_init(struct turn_env *env, struct turn_session *s,
 				      const struct turn_tuple *tuple,
 				      const struct auth_who *who, const struct stun_msg *req);
+
+/* A Refresh brought a new token, maybe of another key: its session key and user name count from now on. The
+ * account that quotas count stays. ERR_NOMEM: nothing has changed. */
+must_check enum err turn_session_renew(struct turn_session *s, const struct auth_who *who);
 
 /* Sets another limit than the configuration's max-bps, which it begins with. */
 void turn_session_limit(struct turn_env *env, struct turn_session *s, uint64_t max_bps);

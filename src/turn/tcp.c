@@ -148,6 +148,7 @@ static struct turn_tx remembered(const struct turn_tcp *c, struct stun_msg *req)
 	req->present = c->mirrored;
 	memcpy(req->txid, c->txid, sizeof c->txid);
 	tx.who.has_key = s->has_key;
+	tx.who.key_len = s->key_len;
 	memcpy(tx.who.key, s->key, sizeof tx.who.key);
 	return tx;
 }

@@ -139,7 +139,7 @@ def refused(t):
     for line, named in (("aux-server=1.2.3.4:80", "aux-server: .*listening-ip"),
                         ("listening-device=eth0", "listening-device: .*listening-ip"),
                         ("relay-device=eth0", "relay-device: .*relay-ip"),
-                        ("server-relay", "server-relay: .*permissions"), ("oauth", "oauth: .*7635"),
+                        ("server-relay", "server-relay: .*permissions"), ("oauth", "oauth: .*userdb"),
                         ("secure-stun", "secure-stun: .*credentials"), ("no-stun", "no-stun: .*Binding"),
                         ("mysql-userdb=host=db password=p4ss", "mysql-userdb: .*MySQL"),
                         ("multiplex-peer", "multiplex-peer: .*min-port"),

@@ -301,13 +301,13 @@ static void test_without_a_secret_none_are_ephemeral(void **state)
 static void known_client(struct fixture *f, enum auth_verdict when_expired)
 {
 	static const char name[] = "1700000060:carol";
-	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, NULL };
+	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, false, { NULL, 0 } };
 	uint8_t key[AUTH_KEY_LEN];
 
 	assert_int_equal(judge_guest(f, name, "north", NULL), AUTH_ACCEPT);
 	assert_int_equal(f->who.expires_s, WORLD_T0 + 60);
 	memcpy(key, f->who.key, sizeof key);
-	known.key = key;
+	known.key = (struct str){ (char *)key, sizeof key };
 	f->w->env.auth.wall_s = WORLD_T0 + 61;
 	assert_int_equal(judge_guest(f, name, "north", NULL), AUTH_REJECT);
 	assert_int_equal(judge_guest(f, name, "north", &known), when_expired);
@@ -419,12 +419,12 @@ static void test_a_revoked_user_has_no_session_for_long(void **state)
 {
 	struct fixture *f = *state;
 	struct conf_live *l = live_new(f);
-	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, NULL };
+	struct auth_known known = { STR_LIT("1700000060:carol"), STR_LIT("carol"), WORLD_T0 + 60, 0, false, { NULL, 0 } };
 	uint8_t key[AUTH_KEY_LEN];
 
 	assert_int_equal(judge_guest(f, "1700000060:carol", "north", NULL), AUTH_ACCEPT);
 	memcpy(key, f->who.key, sizeof key);
-	known.key = key;
+	known.key = (struct str){ (char *)key, sizeof key };
 	known.secret = f->who.secret;
 	assert_int_equal(judge_guest(f, "1700000060:carol", "north", &known), AUTH_ACCEPT);
 	assert_int_equal(f->who.secret, known.secret);

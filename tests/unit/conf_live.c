@@ -97,12 +97,17 @@ static void the_latest_revocation_of_a_user_counts(void **state)
 static void an_oauth_key_and_an_origin_are_kept(void **state)
 {
 	struct conf_live *l = make();
+	const struct conf_live_oauth longer = { .kid = STR_LIT("south") }; /* A256GCM */
+	const struct conf_live_oauth unknown = { .kid = STR_LIT("south"), .alg = STR_LIT("A256CBC-HS512") };
 	const struct conf_live_oauth key = { .kid = STR_LIT("north"), .alg = STR_LIT("A128GCM"), .lifetime_s = 9 };
 
 	(void)state;
-	assert_int_equal(conf_live_add_oauth(l, &key, STR_LIT("AAECAwQF")), OK);
+	assert_int_equal(conf_live_add_oauth(l, &key, STR_LIT("AAECAwQFBgcICQoLDA0ODw==")), OK);
+	assert_int_equal(conf_live_add_oauth(l, &key, STR_LIT("AAECAwQFBgcICQoLDA0O")), ERR_MALFORMED); /* 15 bytes */
+	assert_int_equal(conf_live_add_oauth(l, &longer, STR_LIT("AAECAwQFBgcICQoLDA0ODw==")), ERR_MALFORMED);
+	assert_int_equal(conf_live_add_oauth(l, &unknown, STR_LIT("AAECAwQFBgcICQoLDA0ODw==")), ERR_MALFORMED);
 	assert_int_equal(conf_live_add_origin(l, STR_LIT("https://a.example"), STR_LIT("a")), OK);
-	assert_int_equal(conf_live_find_oauth(l, STR_LIT("north"))->key_len, 6);
+	assert_int_equal(conf_live_find_oauth(l, STR_LIT("north"))->key_len, 16);
 	assert_int_equal(conf_live_find_oauth(l, STR_LIT("north"))->key[5], 5);
 	assert_null(conf_live_find_oauth(l, STR_LIT("south")));
 	assert_int_equal(l->n_origins, 1);

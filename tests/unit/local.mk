@@ -7,6 +7,7 @@ unit_programs = \
 	%D%/auth_realm \
 	%D%/auth_rest \
 	%D%/auth_throttle \
+	%D%/auth_token \
 	%D%/base_addr \
 	%D%/base_bucket \
 	%D%/base_crypto \
@@ -128,7 +129,7 @@ wrap_mmap = -Wl,--wrap=mmap,--wrap=mmap64,--defsym=__wrap_mmap64=__wrap_mmap
 # It counts what the packet path asks of the heap.
 %C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(wrap_mmap)
 
-EXTRA_DIST += %D%/store_fake.h %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h
+EXTRA_DIST += %D%/store_fake.h %D%/conf_said.h %D%/net_pki.h %D%/net_shake.h %D%/net_stream_world.h %D%/own_net.h %D%/relay_client.h %D%/relay_guest.h %D%/relay_world.h %D%/token_seal.h
 
 if HAVE_CMOCKA
 check_PROGRAMS += $(unit_programs)
