@@ -371,13 +371,13 @@ static int serve(struct app *a)
 	return worker_control_run(&a->control) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --check-config: what the table cannot know, the files that it names. */
-static int check_files(struct app *a)
+/* --check-config: what the table cannot know, the files and the databases that it names. */
+static int check_outside(struct app *a)
 {
-	enum err e = app_certs_load(a);
+	enum err certs = app_certs_load(a), stores = store_check(a->conf, to_stderr, NULL);
 
 	app_certs_free(a);
-	if (e)
+	if (certs || stores)
 		return EXIT_FAILURE;
 	puts("the configuration is good");
 	return EXIT_SUCCESS;
@@ -396,7 +396,7 @@ static bool only_tell(struct app *a, int *status)
 		*status = EXIT_SUCCESS;
 		return true;
 	case CONF_CHECK:
-		*status = check_files(a);
+		*status = check_outside(a);
 		return true;
 	default:
 		return false;

@@ -5,10 +5,13 @@ noinst_LIBRARIES += %D%/libstore.a
 	%D%/batch.h \
 	%D%/cache.c \
 	%D%/cache.h \
+	%D%/check.c \
 	%D%/delivery.c \
 	%D%/delivery.h \
 	%D%/inside.h \
 	%D%/job.c \
+	%D%/kinds.c \
+	%D%/kinds.h \
 	%D%/lease.c \
 	%D%/lease.h \
 	%D%/limits.c \

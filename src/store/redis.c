@@ -252,11 +252,34 @@ static void load_scripts(struct store_backend *b)
 	}
 }
 
+/* One that is too new is used as far as it goes, and said. */
+static void on_schema(void *arg, const redisReply *r)
+{
+	struct store_backend *b = arg;
+	int64_t v = 0;
+
+	if (b->env.lg && store_redis_number(r, &v) && v > STORE_REDIS_SCHEMA)
+		log_warn(b->env.lg, NULL, "store_schema",
+			 "store=redis note=\"this Redis was set up by a newer taciturn (taciturn:schema): upgrade this one\"");
+}
+
+static void look_at_schema(struct store_backend *b)
+{
+	struct store_redis_args a;
+
+	store_redis_args_init(&a);
+	store_redis_args_add(&a, STR_LIT("GET"));
+	store_redis_args_add(&a, STR_LIT("taciturn:schema"));
+	(void)store_redis_link_send(b->link, &a, on_schema, b);
+	store_redis_args_fini(&a);
+}
+
 static void on_link(void *arg, bool is_up, const char *why)
 {
 	struct store_backend *b = arg;
 
 	if (is_up) {
+		look_at_schema(b);
 		load_scripts(b);
 		return;
 	}

@@ -9,6 +9,7 @@
 #include "base/bug.h"
 #include "base/rng.h"
 #include "store/inside.h"
+#include "store/kinds.h"
 
 enum {
 	TICK_MS = 50,
@@ -188,34 +189,6 @@ static void *run(void *arg)
 
 /* --- start and end --- */
 
-static const struct store_kind *kind_of_users(const struct conf *c, const char **conninfo)
-{
-	*conninfo = is_set(c->redis_userdb) ? c->redis_userdb : is_set(c->psql_userdb) ? c->psql_userdb : c->userdb;
-#ifdef HAVE_STORE_REDIS
-	if (is_set(c->redis_userdb))
-		return &store_redis;
-#endif
-#ifdef HAVE_STORE_PGSQL
-	if (is_set(c->psql_userdb))
-		return &store_pgsql;
-#endif
-#ifdef HAVE_STORE_SQLITE
-	if (is_set(c->userdb))
-		return &store_sqlite;
-#endif
-	return NULL;
-}
-
-static const struct store_kind *kind_of_counts(const struct conf *c)
-{
-#ifdef HAVE_STORE_REDIS
-	if (is_set(c->redis_statsdb))
-		return &store_redis;
-#endif
-	(void)c;
-	return &store_memory;
-}
-
 static struct store_link *add_link(struct store *s, const char *used_for)
 {
 	struct store_link *l = &s->link[s->n_links++];
@@ -233,8 +206,8 @@ static enum err open_links(struct store *s, conf_report_fn *report, void *arg)
 				       .lg = s->lg,
 				       .hash_key = { s->hash_key[0], s->hash_key[1] },
 				       .timeout_ms = TIMEOUT_MS };
-	const char *conninfo;
-	const struct store_kind *users = kind_of_users(s->conf, &conninfo);
+	const char *conninfo, *option;
+	const struct store_kind *users = store_kinds_users(s->conf, &conninfo, &option);
 	bool two = is_set(s->conf->redis_statsdb) &&
 		   !(is_set(s->conf->redis_userdb) && strcmp(s->conf->redis_userdb, s->conf->redis_statsdb) == 0);
 	enum err e = OK;
@@ -242,14 +215,14 @@ static enum err open_links(struct store *s, conf_report_fn *report, void *arg)
 	if (users) {
 		s->users = s->counts = add_link(s, two ? "users" : "users, counts");
 		/* two Redis strings may name one server: records go there once, by one row of numbers */
-		s->users->records = !two || users != kind_of_counts(s->conf);
+		s->users->records = !two || users != store_kinds_counts(s->conf);
 		e = store_link_open(s->users, users, conninfo, &env, report, arg);
 		s->users->health.needed = true;
 	}
 	if (!e && (!users || two)) {
 		s->counts = add_link(s, "counts");
 		s->counts->records = is_set(s->conf->redis_statsdb);
-		e = store_link_open(s->counts, kind_of_counts(s->conf), s->conf->redis_statsdb, &env, report, arg);
+		e = store_link_open(s->counts, store_kinds_counts(s->conf), s->conf->redis_statsdb, &env, report, arg);
 		s->counts->health.needed = s->conf->quota_on_store_failure /* deny */;
 	}
 	return e;

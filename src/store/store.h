@@ -81,6 +81,10 @@ struct store_hooks {
  * (user-byte-quota, or those that an admin of the stats port sets): else there is no store thread and workers ask nobody. */
 bool store_is_needed(const struct conf *conf);
 
+/* For --check-config: connects to each database and looks at its tables, within seconds. ERR_CONF: one is not
+ * usable, which was reported with what to do about it. */
+must_check enum err store_check(const struct conf *conf, conf_report_fn *report, void *arg);
+
 /* Resolves, opens the databases and starts the thread. A database that cannot be reached now is no error,
  * but a connection string that is wrong is (ERR_CONF, reported). */
 must_check enum err store_start(struct store **out, const struct conf *conf, const char *node, int64_t epoch,

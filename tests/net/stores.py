@@ -188,6 +188,19 @@ class Postgres(Sql):
         self.t.until(lambda: subprocess.run(ready, stdout=subprocess.DEVNULL,
                                             stderr=subprocess.DEVNULL).returncode == 0, "a database", timeout=40)
 
+    def with_tls(self, cert, pkey):
+        """From now on over TCP by TLS alone."""
+        for source, name in ((cert, "server.crt"), (pkey, "server.key")):
+            path = os.path.join(self.dir, name)
+            shutil.copyfile(source, path)
+            os.chmod(path, 0o600)
+            shutil.chown(path, "postgres", "postgres")
+        with open(os.path.join(self.dir, "pg_hba.conf"), "w") as f:
+            f.write("local all all trust\nhostssl all all 127.0.0.1/32 trust\n")
+        self.sql("ALTER SYSTEM SET ssl = on")
+        self.sql("SELECT pg_reload_conf()")
+        self.t.until(lambda: self.sql("SHOW ssl") == "on\n", "TLS", timeout=20)
+
     def _all(self, sig):
         """The server and its children, each of which serves a connection and is a group of its own."""
         def family(pid):

@@ -1,5 +1,6 @@
 """The daemon with real databases: whom they know, what they limit, what they are told, and what happens
 without them."""
+import os
 import time
 
 import lab
@@ -8,6 +9,7 @@ import stores
 from dtlsclient import DtlsClient
 from harness import check, equal, minted, test
 from server import REALM
+from test_ctl import ctl
 from turnclient import (ALLOCATE, CHANNEL_BIND, CHANNEL_NUMBER, CREATE_PERMISSION, REFRESH, UDP,
                         peer_address)
 
@@ -292,3 +294,82 @@ def reachable(t):
         return True
     except OSError:
         return False
+
+
+@each("a range that is denied in the database while the server runs is denied from then on", timeout=90)
+def denied_while_running(t, store):
+    t.server(**store.conf)
+    c = t.client()
+    c.allocate()
+    c.permit(lab.PEER)
+    store.add_denied(REALM, "%s-%s" % (lab.PEER, lab.PEER))
+    if store.name == "redis":
+        store.do("INCR", "taciturn:generation")  # as taciturnctl does; else within a minute
+    t.until(lambda: c.request(CREATE_PERMISSION, [peer_address(lab.PEER, 0)]).code == 403, "403", timeout=20, pace=0.5)
+
+
+@test("PostgreSQL by TLS, as a string and as a URI, behind a list of hosts of which the first is away", timeout=120,
+      not_coturn=NOT_THERE)
+def postgresql_tls(t):
+    store = stores.Postgres(t)
+    store.add_user("dave", "diver")
+    cert, pkey = t.certificate()
+    store.with_tls(cert, pkey)
+    for text in ("host=127.0.0.1 dbname=postgres user=postgres sslmode=verify-ca sslrootcert=" + cert,
+                 "postgresql://postgres@127.0.0.9:5432,127.0.0.1:5432/postgres?sslmode=require&target_session_attrs=read-write"):
+        s = t.server(psql_userdb=text)
+        t.client(user="dave", password="diver").allocate()
+        equal(store.sql("SELECT count(*) > 0 FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) "
+                        "WHERE ssl AND application_name = 'taciturn'"), "t\n", "a connection by TLS with %s" % text)
+        s.stop()
+    s = t.server(psql_userdb="host=127.0.0.1 dbname=postgres user=postgres sslmode=disable")
+    s.wait_log("store_down .*no pg_hba.conf entry.*no encryption", 15)
+    s.stop()
+    other, _ = t.certificate("stranger")
+    s = t.server(psql_userdb="host=127.0.0.1 dbname=postgres user=postgres sslmode=verify-ca sslrootcert=" + other)
+    s.wait_log("store_down .*certificate verify failed", 15)
+
+
+def checked(t, store, good, *words):
+    """--check-config of a configuration with this database: its exit status and one line with these words."""
+    argv = [t.binary, "-n", "--check-config", "--user=a:b", "--realm=" + REALM,
+            *["--%s=%s" % (k.replace("_", "-"), v) for k, v in store.conf.items()]]
+    status, out = t.run(t.lab.srv, *argv)
+    equal(status, 0 if good else 1, "status of --check-config: %s" % out)
+    for word in words:
+        lines = [line for line in out.splitlines() if word in line]
+        check(len(lines) >= 1, "no line with %r: %s", word, out)
+
+
+@each("--check-config looks at the database, and says in a line what to do about it", timeout=90)
+def check_config(t, store):
+    ctl(t, store, "db", "init")
+    checked(t, store, True, "is good")
+    if store.name == "redis":
+        store.do("SET", "taciturn:schema", "99")
+    else:
+        store.sql("UPDATE taciturn_schema SET version = 99")
+    checked(t, store, False, "newer taciturn")
+    server = t.server(**store.conf)
+    server.wait_log("store_schema .*newer", 15)
+    server.stop()
+    if store.name == "redis":
+        store.do("SET", "taciturn:schema", "1")
+        store.do("CONFIG", "SET", "requirepass", "right")
+        store.conf = {k: v + " password=wrong" for k, v in store.conf.items()}
+        checked(t, store, False, "refuses the password: set password=")
+        server = t.server(**store.conf)
+        server.wait_log("store_down .*refuses the password", 15)
+        return
+    store.sql("UPDATE taciturn_schema SET version = 1")
+    store.sql("DROP TABLE turnusers_lt")
+    checked(t, store, False, "turnusers_lt; run: taciturnctl db init")
+    server = t.server(**store.conf)
+    server.wait_log("store_schema .*turnusers_lt.*db init", 15)
+    if store.name == "postgresql":
+        store.conf["psql_userdb"] = store.conf["psql_userdb"].replace("dbname=postgres", "dbname=nowhere")
+        checked(t, store, False, "nowhere")
+    else:
+        store.conf["userdb"] += ".new"
+        checked(t, store, True, "made when the server starts", "is good")
+        check(not os.path.exists(store.conf["userdb"]), "nothing was made by looking")
