@@ -79,5 +79,7 @@ if STORE_REDIS
 	%D%/redis_quota.c \
 	%D%/redis_resolve.c \
 	%D%/redis_resolve.h \
+	%D%/redis_tls.c \
+	%D%/redis_tls.h \
 	%D%/redis_users.c
 endif

@@ -303,8 +303,11 @@ static enum err open_redis(struct store_backend **out, const struct store_env *e
 	if (e == ERR_UNSUPPORTED)
 		e = ERR_CONF;
 	if (!e)
-		e = store_redis_link_new(&b->link, &b->env, &b->ci, on_link, b);
+		e = store_redis_tls_new(&b->tls, &b->ci, why, why_len);
+	if (!e)
+		e = store_redis_link_new(&b->link, &b->env, &b->ci, b->tls, on_link, b);
 	if (e) {
+		store_redis_tls_free(b->tls);
 		store_redis_conninfo_wipe(&b->ci);
 		free(b);
 		return e;
@@ -324,6 +327,7 @@ static void close_redis(struct store_backend *b)
 	store_redis_link_close(l);
 	young_begin(b);
 	store_redis_link_free(l);
+	store_redis_tls_free(b->tls);
 	store_redis_users_fini(b);
 	store_redis_conninfo_wipe(&b->ci);
 	free(b);

@@ -24,6 +24,7 @@ struct store_redis_names; /* redis_users.c: what a SCAN found */
 struct store_backend {
 	struct store_env env;
 	struct store_redis_conninfo ci;
+	struct store_redis_tls *tls; /* NULL: none */
 	struct store_redis_link *link;
 	char sha[N_STORE_REDIS_SCRIPT][41]; /* of the scripts, as Redis said; empty: refused */
 	unsigned n_loading;		    /* scripts that Redis has yet to answer */

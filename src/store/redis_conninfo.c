@@ -8,13 +8,32 @@
 
 #include "base/bug.h"
 #include "base/crypto.h"
+#include "store/redis_tls.h"
 
 enum { REDIS_PORT = 6379, SENTINEL_PORT = 26379 };
 
 static const char no_tls[] =
-	"TLS to Redis is not built in: drop tls and rediss://, or put stunnel or a unix socket between";
+	"TLS to Redis needs hiredis 1.0 with hiredis_ssl, and this build has an older one: drop tls and rediss://, put "
+	"stunnel or a unix socket between, or build with a newer hiredis";
 
-enum field { F_HOST, F_DB, F_USER, F_PASSWORD, F_PORT, F_TIMEOUT, F_TLS, F_SENTINEL, F_MASTER, F_SENTINEL_PASSWORD };
+enum field {
+	F_HOST,
+	F_DB,
+	F_USER,
+	F_PASSWORD,
+	F_PORT,
+	F_TIMEOUT,
+	F_TLS,
+	F_CA,
+	F_CAPATH,
+	F_CERT,
+	F_PKEY,
+	F_SERVER_NAME,
+	F_VERIFY,
+	F_SENTINEL,
+	F_MASTER,
+	F_SENTINEL_PASSWORD
+};
 
 static const struct {
 	const char *key;
@@ -31,12 +50,12 @@ static const struct {
 	{ "secret", F_PASSWORD },     { "port", F_PORT },
 	{ "p", F_PORT },	      { "connect_timeout", F_TIMEOUT },
 	{ "timeout", F_TIMEOUT },     { "tls", F_TLS },
-	{ "ssl", F_TLS },	      { "ca", F_TLS },
-	{ "cacert", F_TLS },	      { "tls-ca", F_TLS },
-	{ "capath", F_TLS },	      { "cert", F_TLS },
-	{ "clientkey", F_TLS },	      { "tls-key", F_TLS },
-	{ "sni", F_TLS },	      { "servername", F_TLS },
-	{ "verify", F_TLS },	      { "sentinel", F_SENTINEL },
+	{ "ssl", F_TLS },	      { "ca", F_CA },
+	{ "cacert", F_CA },	      { "tls-ca", F_CA },
+	{ "capath", F_CAPATH },	      { "cert", F_CERT },
+	{ "clientkey", F_PKEY },	      { "tls-key", F_PKEY },
+	{ "sni", F_SERVER_NAME },	      { "servername", F_SERVER_NAME },
+	{ "verify", F_VERIFY },	      { "sentinel", F_SENTINEL },
 	{ "sentinels", F_SENTINEL },  { "master", F_MASTER },
 	{ "sentinel-password", F_SENTINEL_PASSWORD }, { "sentinel_password", F_SENTINEL_PASSWORD },
 };
@@ -134,7 +153,27 @@ static enum err set_field(struct store_redis_conninfo *ci, enum field field, cha
 		ci->connect_ms = (unsigned)seconds * 1000;
 		break;
 	case F_TLS:
-		return wants_tls(value) ? ERR_UNSUPPORTED : OK;
+		ci->tls = wants_tls(value);
+		return OK;
+	case F_CA:
+		good = copy(ci->ca, value);
+		break;
+	case F_CAPATH:
+		good = copy(ci->ca_path, value);
+		break;
+	case F_CERT:
+		good = copy(ci->cert, value);
+		break;
+	case F_PKEY:
+		good = copy(ci->pkey, value);
+		break;
+	case F_SERVER_NAME:
+		good = copy(ci->server_name, value);
+		break;
+	case F_VERIFY:
+		ci->no_verify = strcmp(value, "none") == 0;
+		good = ci->no_verify || strcmp(value, "peer") == 0;
+		break;
 	case F_SENTINEL:
 		good = sentinels(ci, value);
 		break;
@@ -198,9 +237,7 @@ static enum err parse_pairs(struct store_redis_conninfo *ci, char *text, char *w
 			return ERR_CONF;
 		}
 		e = set_field(ci, keys[i].field, value);
-		if (e == ERR_UNSUPPORTED)
-			snprintf(why, why_len, "%s", no_tls);
-		else if (e)
+		if (e)
 			snprintf(why, why_len, "the Redis connection string has a bad value for %s", keys[i].key);
 		if (e)
 			return e;
@@ -260,11 +297,9 @@ enum err store_redis_conninfo_parse(struct store_redis_conninfo *out, const char
 
 	if (!copy_of)
 		return ERR_NOMEM;
-	if (strncmp(text, "rediss://", 9) == 0) {
-		e = ERR_UNSUPPORTED;
-		snprintf(why, why_len, "%s", no_tls);
-	} else if (strncmp(text, "redis://", 8) == 0) {
-		e = parse_uri(&ci, copy_of + 8) ? OK : ERR_CONF;
+	ci.tls = strncmp(text, "rediss://", 9) == 0;
+	if (ci.tls || strncmp(text, "redis://", 8) == 0) {
+		e = parse_uri(&ci, copy_of + 8 + ci.tls) ? OK : ERR_CONF;
 		if (e)
 			snprintf(why, why_len, "the Redis URI is none: redis://[user:password@]host[:port][/db]");
 	} else {
@@ -273,6 +308,13 @@ enum err store_redis_conninfo_parse(struct store_redis_conninfo *out, const char
 	if (!e && (ci.n_sentinels > 0) != (ci.master[0] != '\0')) {
 		e = ERR_CONF;
 		snprintf(why, why_len, "Redis by Sentinel needs both sentinel=HOST:PORT,… and master=NAME");
+	}
+	if (!e && !ci.tls && (ci.ca[0] || ci.ca_path[0] || ci.cert[0] || ci.pkey[0] || ci.server_name[0] || ci.no_verify)) {
+		e = ERR_CONF;
+		snprintf(why, why_len, "the Redis connection string has what is for TLS alone: add tls=yes");
+	} else if (!e && ci.tls && !store_redis_tls_is_built()) {
+		e = ERR_UNSUPPORTED;
+		snprintf(why, why_len, "%s", no_tls);
 	}
 	crypto_wipe(copy_of, len);
 	free(copy_of);

@@ -25,6 +25,7 @@ struct waiting {
 struct store_redis_link {
 	const struct store_env *env;
 	const struct store_redis_conninfo *ci;
+	struct store_redis_tls *tls; /* NULL: none */
 	store_redis_link_fn *fn;
 	void *arg;
 	enum state state;
@@ -337,7 +338,9 @@ static void connect_to(struct store_redis_link *l, const char *ip)
 	l->ac = ac;
 	l->state = CONNECTING;
 	set_timer(l, l->env->timeout_ms / 4 + 1);
-	if (redisLibeventAttach(ac, l->env->base) != REDIS_OK ||
+	if (l->tls && store_redis_tls_begin(l->tls, ac, l->at.host, why, sizeof why))
+		give_up(l, why);
+	else if (redisLibeventAttach(ac, l->env->base) != REDIS_OK ||
 	    redisAsyncSetConnectCallback(ac, on_connected) != REDIS_OK ||
 	    redisAsyncSetDisconnectCallback(ac, on_disconnected) != REDIS_OK)
 		give_up(l, "no memory");
@@ -412,7 +415,8 @@ static void on_timer(evutil_socket_t fd, short what, void *arg)
 /* --- outside ------------------------------------------------------------------------------------- */
 
 enum err store_redis_link_new(struct store_redis_link **out, const struct store_env *env,
-			      const struct store_redis_conninfo *ci, store_redis_link_fn *fn, void *arg)
+			      const struct store_redis_conninfo *ci, struct store_redis_tls *tls,
+			      store_redis_link_fn *fn, void *arg)
 {
 	struct store_redis_link *l = calloc(1, sizeof *l);
 
@@ -420,6 +424,7 @@ enum err store_redis_link_new(struct store_redis_link **out, const struct store_
 		return ERR_NOMEM;
 	l->env = env;
 	l->ci = ci;
+	l->tls = tls;
 	l->fn = fn;
 	l->arg = arg;
 	rng_init(&l->rng);

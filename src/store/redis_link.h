@@ -9,6 +9,7 @@
 #include "store/backend.h"
 #include "store/redis_args.h"
 #include "store/redis_conninfo.h"
+#include "store/redis_tls.h"
 
 struct store_redis_link;
 
@@ -17,9 +18,10 @@ typedef void store_redis_reply_fn(void *arg, const redisReply *reply);
 /* It came up, went, failed to come up for a reason that is new, or is young no more. */
 typedef void store_redis_link_fn(void *arg, bool is_up, const char *why);
 
-/* Begins to connect. `env` and `ci` outlive the link. */
+/* Begins to connect, with `tls` unless that is NULL. `env`, `ci` and `tls` outlive the link. */
 must_check enum err store_redis_link_new(struct store_redis_link **out, const struct store_env *env,
-					 const struct store_redis_conninfo *ci, store_redis_link_fn *fn, void *arg);
+					 const struct store_redis_conninfo *ci, struct store_redis_tls *tls,
+					 store_redis_link_fn *fn, void *arg);
 /* Every reply that is waited for is NULL now; it stays down. Not from within a reply. */
 void store_redis_link_close(struct store_redis_link *l);
 /* After it was closed. NULL is fine. */

@@ -75,8 +75,12 @@ static const struct {
 	{ "master=m", ERR_CONF, "sentinel" },	   { "sentinel=a", ERR_CONF, "master" },
 	{ "sentinel=a:b master=m", ERR_CONF, "sentinel" },
 	{ "sentinel=1,2,3,4,5,6,7,8,9 master=m", ERR_CONF, "sentinel" },
-	{ "tls=1", ERR_UNSUPPORTED, "TLS" },	   { "ca=/etc/ca.pem", ERR_UNSUPPORTED, "TLS" },
-	{ "rediss://h", ERR_UNSUPPORTED, "TLS" },  { "redis://h:x", ERR_CONF, "URI" },
+	{ "ca=/etc/ca.pem", ERR_CONF, "tls=yes" }, { "verify=none", ERR_CONF, "tls=yes" },
+	{ "tls=1 verify=maybe", ERR_CONF, "verify" }, { "rediss://h:x", ERR_CONF, "URI" },
+#ifndef HAVE_HIREDIS_SSL
+	{ "tls=1", ERR_UNSUPPORTED, "hiredis 1.0" }, { "rediss://h", ERR_UNSUPPORTED, "hiredis 1.0" },
+#endif
+	{ "redis://h:x", ERR_CONF, "URI" },
 	{ "redis://h/x", ERR_CONF, "URI" },	   { "password=opensesame port=x", ERR_CONF, "port" },
 };
 
