@@ -156,11 +156,13 @@ void relay_conn_end(struct relay_conn *c, enum relay_conn_why why)
 	end(c, why);
 }
 
-static enum relay_conn_why why_of(enum net_stream_end e)
+/* After the handshake it is an error of the connection like another: most often a client that was gone
+ * without a word. */
+static enum relay_conn_why why_of(const struct relay_conn *c)
 {
-	return e == NET_STREAM_CLOSED	   ? WHY_CLOSED
-	       : e == NET_STREAM_TLS_ERROR ? WHY_TLS
-					   : WHY_ERROR;
+	return c->stream.end == NET_STREAM_CLOSED			     ? WHY_CLOSED
+	       : c->stream.end == NET_STREAM_TLS_ERROR && !c->shaken ? WHY_TLS
+							     : WHY_ERROR;
 }
 
 bool relay_conn_reap_broken(struct relay_conn *c)
@@ -173,7 +175,7 @@ bool relay_conn_reap_broken(struct relay_conn *c)
 		c->n_dropped += n;
 	}
 	if (!c->dead && c->stream.end)
-		end(c, why_of(c->stream.end));
+		end(c, why_of(c));
 	return c->dead;
 }
 
@@ -395,7 +397,7 @@ static bool on_bytes(struct relay_conn *c, const uint8_t *p, size_t n)
 	else if (net_stream_keep(&c->stream, p, n))
 		end(c, WHY_NO_MEMORY);
 	else if (c->stream.end)
-		end(c, why_of(c->stream.end));
+		end(c, why_of(c));
 	return !c->dead;
 }
 
@@ -455,7 +457,7 @@ static void on_input(int fd, void *arg)
 		if (n && !take(c, r->scratch, n))
 			return;
 		if (c->stream.end) {
-			end(c, why_of(c->stream.end));
+			end(c, why_of(c));
 			return;
 		}
 		if (!n)

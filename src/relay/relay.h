@@ -186,6 +186,7 @@ struct relay {
 	uint64_t next_id;
 	size_t next_ip;	      /* where the next search for a relay address starts */
 	unsigned denied_told; /* a bit for each turn_policy that was logged */
+	bool channel_told;    /* that a client wanted a number of RFC 5766 */
 	struct bucket rejects; /* lines about wrong credentials */
 	struct bucket icmp;    /* errors of our own */
 	unsigned long long n_rejects, n_no_ports, n_quota, n_no_sockets, n_not_moved,

@@ -8,6 +8,7 @@
 #include "relay/record.h"
 #include "relay/relay.h"
 #include "relay/splice.h"
+#include "stun/chan.h"
 #include "stun/classic.h"
 #include "turn/alloc.h"
 #include "turn/reply.h"
@@ -29,6 +30,21 @@ static void tell_denied(struct relay *r, const struct relay_session *s,
 		 "only counted\"",
 		 relay_addr_print(r, &tx->denied, peer), turn_policy_text(tx->policy),
 		 turn_policy_option(tx->policy));
+}
+
+/* Clients of RFC 5766 draw from a wider range, and see nothing but a 400: the operator is told once what
+ * they want. */
+static void tell_channel(struct relay *r, const struct relay_session *s, const struct turn_tx *tx)
+{
+	char who[RELAY_WHO_LEN];
+	uint16_t number = tx->req->channel;
+
+	if (tx->code != 400 || tx->req->method != STUN_CHANNEL_BIND || r->wide_channels || r->channel_told ||
+	    !s || number <= STUN_CHAN_MAX || number > STUN_CHAN_MAX_5766)
+		return;
+	r->channel_told = true;
+	log_warn(r->lg, relay_session_who(s, who), "channel_denied",
+		 "number=0x%x allow_with=rfc5766-channel-numbers note=\"RFC 8656 ends at 0x4fff; said once\"", number);
 }
 
 /* Who bans addresses for these lines needs one of each guesser, and none that a forged source brought
@@ -223,6 +239,7 @@ static void handle(struct relay *r, struct attempt *a)
 	}
 	tell_rejected(r, tx);
 	tell_denied(r, s, tx);
+	tell_channel(r, s, tx);
 	tell_request(r, tx->session ? relay_session_of(tx->session) : NULL, tx);
 	if (granted && !tx->code && tx->session)
 		note(r, tx);

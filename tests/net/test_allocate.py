@@ -133,7 +133,7 @@ def bad_permission(t):
 
 @test("400: channel numbers out of range, or a channel or peer that is bound otherwise")
 def bad_channel(t):
-    t.server()
+    s = t.server()
     c = t.client()
     c.allocate()
     numbers = (0, 0x3FFF, 0x5000, 0x7FFE, 0x7FFF, 0x8000, 0xFFFF)
@@ -147,6 +147,7 @@ def bad_channel(t):
     c.expect(400, CHANNEL_BIND, [peer_address(lab.PEER, 11)])
     if t.kind == "taciturn":
         c.bind(0x4FFF, lab.PEER, 12)
+        s.wait_log(r"channel_denied .*number=0x5000 allow_with=rfc5766-channel-numbers", 2)
 
 
 @test("rfc5766-channel-numbers: up to 0x7FFF, data included")
