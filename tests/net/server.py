@@ -226,6 +226,7 @@ class Server:
     def n_fds(self):
         return len(os.listdir("/proc/%d/fd" % self.pid))
 
-    def rss_kib(self):
+    def rss_kib(self, most=False):
+        """What it has of memory, or the most that it ever had."""
         with open("/proc/%d/status" % self.pid) as f:
-            return int(re.search(r"VmRSS:\s*(\d+)", f.read()).group(1))
+            return int(re.search(r"Vm%s:\s*(\d+)" % ("HWM" if most else "RSS"), f.read()).group(1))

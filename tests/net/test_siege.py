@@ -3,7 +3,6 @@ lost for anyone else."""
 import contextlib
 import os
 import random
-import resource
 import select
 import ssl
 import struct
@@ -11,16 +10,10 @@ import time
 
 import lab
 from harness import check, equal, test
+from newcomers import FILES, room_for_sockets
 from test_flood import Pulse, seeds, spoiled
 from test_stream import BOTH, ended, served
 from turnclient import BINDING, COOKIE, REFRESH, REQUEST, Message, channel_data
-
-FILES = 16384
-
-
-def room_for_sockets():
-    limit = max(FILES, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
-    resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, limit))
 
 
 def stun(kind, length, cookie=COOKIE):

@@ -8,12 +8,14 @@ import statsport
 import stores
 from dtlsclient import DtlsClient
 from harness import check, equal, minted, test
+from newcomers import FILES, Media, Newcomers, room_for_sockets
 from server import REALM
 from test_ctl import ctl
 from turnclient import (ALLOCATE, CHANNEL_BIND, CHANNEL_NUMBER, CREATE_PERMISSION, REFRESH, UDP,
                         peer_address)
 
 NOT_THERE = "is another program's way"
+N_COLD = 10000
 
 
 def each(promise, kinds=stores.ALL, **kw):
@@ -373,3 +375,42 @@ def check_config(t, store):
         store.conf["userdb"] += ".new"
         checked(t, store, True, "made when the server starts", "is good")
         check(not os.path.exists(store.conf["userdb"]), "nothing was made by looking")
+
+
+def at(times, share):
+    return times[int(share * (len(times) - 1))]
+
+
+def summed(metrics, name):
+    return sum(v for k, v in metrics.items() if k.split("{")[0] == name)
+
+
+@test("10,000 users of PostgreSQL whom nobody knew allocate at once, and at 5,000 a second: each gets an answer, the "
+      "media of another loses nothing and keeps its p99, queues and memory are bounded", timeout=180,
+      not_coturn=NOT_THERE, heavy=True)
+def cold(t):
+    room_for_sockets()
+    store = stores.Postgres(t).init()
+    store.sql("INSERT INTO turnusers_lt (realm, name, hmackey) SELECT '%s', 'u' || i, md5('u' || i || ':%s:cold') "
+              "FROM generate_series(0, %d) i" % (REALM, REALM, N_COLD - 1))
+    for rate in (5000, None):
+        s = t.server(nofile=(FILES, FILES), **store.conf, **statsport.CONF)
+        media, crowd, port = Media(t), Newcomers(t, N_COLD, "cold"), statsport.StatsPort(t)
+        quiet, rss = media.lap(), s.rss_kib()
+        took, codes = crowd.allocate(rate)
+        busy, grown = media.lap("end"), s.rss_kib(most=True) - rss
+        print("%s a second offered: %d answered in %.2f s, %d a second; codes %s, %d sent again; media p50 %.1f, p99 "
+              "%.1f, longest %.1f ms of %d (before: p99 %.1f); at most %d KiB more"
+              % (rate or "all", N_COLD - codes[None], took, (N_COLD - codes[None]) / took, dict(codes), crowd.again,
+                 1000 * at(busy, 0.5), 1000 * at(busy, 0.99), 1000 * busy[-1], len(busy), 1000 * at(quiet, 0.99), grown))
+        # how many are served is for the machine to say, but what waits is: a full queue says so at once
+        check(set(codes) <= {0, 486, 500, 508}, "codes %s", codes)
+        check(codes[0] >= N_COLD / 10, "%d were served", codes[0])
+        # a worker that waits for 5,000 answers, a fifth of a millisecond each, keeps media for a second
+        check(at(busy, 0.99) < 0.1 * t.scale, "p99 of media is %.1f ms", 1000 * at(busy, 0.99))
+        check(grown < 64 << 10, "memory grew by %d KiB", grown)
+        t.until(lambda: summed(port.metrics(), "taciturn_store_waiting") == 0, "nothing waits for the database", timeout=30, pace=0.3)
+        for name in ("taciturn_store_rows_lost_total", "taciturn_store_lost_total"):
+            equal(summed(port.metrics(), name), 0, name)
+        crowd.close()
+        s.stop()
