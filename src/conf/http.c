@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "conf/addrs.h"
 #include "conf/check.h"
+#include "conf/value.h"
 
 enum { FILE_MAX = 65536 };
 
@@ -80,6 +81,10 @@ static void add_token(struct conf_reader *r, int at, const char *option, struct 
 				  "a token has %d to %d visible ASCII characters "
 				  "(`openssl rand -hex 16` makes one)",
 				  CONF_TOKEN_MIN, CONF_TOKEN_MAX);
+	else if (conf_value_is_example(text))
+		conf_reader_error(r, at, option,
+				  "is the example of the README, which everybody knows: `openssl rand -hex 16` "
+				  "makes a token");
 	else
 		keep(r, role, text);
 }

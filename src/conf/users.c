@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "conf/check.h"
 #include "conf/opaque.h"
+#include "conf/value.h"
 
 enum {
 	USERNAME_MAX = 508, /* RFC 8489 s.14.3: fewer than 509 bytes */
@@ -250,7 +251,11 @@ static void build_secrets(struct conf_reader *r)
 	for (size_t i = 0; i < list->n; i++) {
 		struct str secret = str_of(list->v[i]);
 
-		if (given_before(c, secret))
+		if (conf_value_is_example(secret))
+			conf_reader_error(r, list->line[i], "static-auth-secret",
+					  "is the example of the README, which everybody knows: `openssl rand -hex "
+					  "32` makes a secret");
+		else if (given_before(c, secret))
 			conf_reader_warn(r, list->line[i], "static-auth-secret",
 					 "the same secret stands there before");
 		else

@@ -1,5 +1,6 @@
 #include "conf/value.h"
 
+#include <string.h>
 #include <strings.h>
 
 #include "base/bug.h"
@@ -129,4 +130,12 @@ enum err conf_value_enum(struct str text, const char *words, int *out)
 			return ERR_MALFORMED;
 		words += word.len + 1;
 	}
+}
+
+bool conf_value_is_example(struct str text)
+{
+	static const struct str head = STR_LIT("PUT-"), tail = STR_LIT("-HERE");
+
+	return text.len >= head.len + tail.len && memcmp(text.p, head.p, head.len) == 0 &&
+	       memcmp(text.p + text.len - tail.len, tail.p, tail.len) == 0;
 }

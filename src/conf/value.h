@@ -23,3 +23,6 @@ must_check enum err conf_value_time(struct str text, int64_t *out);
 
 /* The index of `text` among the words of "a|b|c". */
 must_check enum err conf_value_enum(struct str text, const char *words, int *out);
+
+/* PUT-…-HERE, as the examples of README.md have it: whoever pasted one has a secret that everybody knows. */
+bool conf_value_is_example(struct str text);

@@ -163,6 +163,17 @@ static void words_are_whole(void **state)
 	}
 }
 
+static void examples_of_the_readme_are_known(void **state)
+{
+	(void)state;
+	assert_true(conf_value_is_example(STR_LIT("PUT-A-RANDOM-TOKEN-HERE")));
+	assert_true(conf_value_is_example(STR_LIT("PUT--HERE")));
+	assert_false(conf_value_is_example(STR_LIT("PUT-HERE"))); /* the hyphen is not there twice */
+	assert_false(conf_value_is_example(STR_LIT("PUT-A-TOKEN")));
+	assert_false(conf_value_is_example(STR_LIT("A-TOKEN-HERE")));
+	assert_false(conf_value_is_example(STR_LIT("")));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -171,6 +182,7 @@ int main(void)
 		cmocka_unit_test(sizes_have_units),
 		cmocka_unit_test(times_have_units),
 		cmocka_unit_test(words_are_whole),
+		cmocka_unit_test(examples_of_the_readme_are_known),
 	};
 
 	return cmocka_run_group_tests_name("conf_value", tests, NULL, NULL);
