@@ -40,6 +40,7 @@ unit_programs = \
 	%D%/net_dtls \
 	%D%/net_hello \
 	%D%/net_http \
+	%D%/net_icmp \
 	%D%/net_loop \
 	%D%/net_preface \
 	%D%/net_proxyproto \
