@@ -177,7 +177,8 @@ static void on_answer(struct store_asked *a, enum store_status status)
 	b->done = b->done || status == STORE_OK || status == STORE_UNSUPPORTED;
 }
 
-/* What could not be given back is tried again, and what could not be renewed. */
+/* What could not be given back is tried again, unless it is held since: then it would end what is renewed. And
+ * what could not be renewed is. */
 static void on_gone(struct store_asked *a)
 {
 	struct batch *b = container_of(a, struct batch, asked);
@@ -189,7 +190,7 @@ static void on_gone(struct store_asked *a)
 		l->failed |= a->op.kind == STORE_RENEW;
 	}
 	for (size_t i = 0; i < b->asked.op.n_held; i++) {
-		if (b->done || !b->owned[i])
+		if (b->done || !b->owned[i] || find(l, b->owned[i]->h.id))
 			free(b->owned[i]);
 		else
 			give(l, b->owned[i]);

@@ -197,6 +197,25 @@ static void held_after_it_was_spared_it_is_there_in_the_end(void **state)
 	end(&w);
 }
 
+/* … and what failed to be given back is not tried again, for it would end what was renewed meanwhile. */
+static void what_is_held_is_not_given_back_a_second_time(void **state)
+{
+	struct world w;
+
+	(void)state;
+	begin(&w);
+	store_leases_spare(w.l, STR_LIT("r"), STR_LIT("alice"), id_of(5));
+	store_leases_hold(w.l, STR_LIT("r"), STR_LIT("alice"), id_of(5));
+	store_leases_run(w.l, BEGIN + 1);
+	expect_one(STORE_RELEASE, 5, STORE_DOWN);
+	expect_one(STORE_RENEW, 5, STORE_OK);
+	store_leases_run(w.l, BEGIN + 1 + STORE_LEASE_AGAIN_MS);
+	assert_int_equal(fake->n, 0);
+	assert_true(store_leases_idle(w.l));
+	assert_int_equal(store_leases_held(w.l), 1);
+	end(&w);
+}
+
 static void what_waits_to_be_given_back_is_bounded(void **state)
 {
 	struct world w;
@@ -222,6 +241,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_held_is_taken_as_soon_as_may_be),
 		cmocka_unit_test(a_late_grant_does_not_end_what_is_held),
 		cmocka_unit_test(held_after_it_was_spared_it_is_there_in_the_end),
+		cmocka_unit_test(what_is_held_is_not_given_back_a_second_time),
 		cmocka_unit_test(what_waits_to_be_given_back_is_bounded),
 	};
 
