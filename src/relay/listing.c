@@ -58,6 +58,21 @@ void relay_listing_leave(struct relay_session *s)
 	list_del(&s->listed);
 }
 
+struct relay_session *relay_listing_find(const struct relay *r, uint64_t id)
+{
+	const struct relay_lister *w = &r->lister;
+
+	for (struct list *at = w->sessions.prev; at != &w->sessions; at = at->prev) {
+		struct relay_session *s = list_entry(at, struct relay_session, listed);
+
+		if (at == &w->place)
+			continue;
+		if (s->id <= id)
+			return s->id == id ? s : NULL;
+	}
+	return NULL;
+}
+
 void relay_listing_add(struct relay *r, struct relay_listing *l)
 {
 	l->next = NULL;

@@ -106,5 +106,8 @@ void relay_listing_fini(struct relay *r); /* frees what waits */
 void relay_listing_enter(struct relay *r, struct relay_session *s);
 void relay_listing_leave(struct relay_session *s);
 
+/* The session of that id, or NULL. Quick for one of the youngest. */
+struct relay_session *relay_listing_find(const struct relay *r, uint64_t id);
+
 /* Fills in a row. */
 void relay_row_fill(struct relay_row *row, const struct relay_session *s);

@@ -162,13 +162,25 @@ static void learn_key(struct relay_parked *p, const struct relay_answer *a)
 		memcpy(p->given.key, a->key, sizeof p->given.key);
 }
 
+/* A lease that nobody waits for any more: the session's that was let in without it, else given back. */
+static void came_late(struct relay *r, const struct relay_answer *a)
+{
+	uint64_t id = strtoull(a->id + strlen(r->shared->prefix), NULL, 10); /* relay_session_id() */
+	struct relay_session *s = relay_listing_find(r, id);
+
+	if (s && s->bill)
+		s->bill->leased = true;
+	else
+		relay_lease_release(r, a->realm, a->user, a->id);
+}
+
 void relay_park_answer(struct relay *r, const struct relay_answer *a)
 {
 	struct relay_parked *p = find(r, a);
 
 	if (!p) {
 		if (a->kind == RELAY_ASK_LEASE && a->counted)
-			relay_lease_release(r, a->realm, a->user, a->id);
+			came_late(r, a);
 		return;
 	}
 	relay_park_wake(r, p);

@@ -308,6 +308,39 @@ static void a_client_that_left_gets_no_answer(void **state)
 	close_world(w, &shop);
 }
 
+/* The store was slower than it may be: who waited was let in without it. The lease that comes is his session's, and
+ * not given back before that has ended, be it that there was no room to ask for it to be held. */
+static void a_lease_that_comes_late_is_the_sessions(void **state)
+{
+	(void)state;
+	for (int room = 0; room < 2; room++) {
+		struct shop shop;
+		struct world *w = open_world(&shop, AUTH_CONF, &all_kinds);
+		struct relay *r = w->site[0].relay;
+		struct relay_session *s;
+		struct guest g;
+		struct asked *q;
+
+		guest_open(&g, &w->site[0].listener.at, pump, w, "local", "secret");
+		guest_greet(&g);
+		q = ask_for(&g, w, &shop);
+		shop.shut = !room;
+		wheel_advance(&r->wheel, r->env.now + RELAY_PARK_MS + 2 * WHEEL_SLOT_MS);
+		assert_int_equal(guest_answer(&g), 0);
+		assert_int_equal(n_of(&shop, RELAY_ASK_HOLD), room);
+		give(w, q, RELAY_ASK_OK, true);
+		assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 0);
+		s = list_entry(r->sessions.next, struct relay_session, all);
+		turn_session_end(&r->env, &s->turn, TURN_END_DELETED);
+		assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 1);
+		assert_string_equal(last(&shop, RELAY_ASK_RELEASE)->id, q->id);
+		give(w, q, RELAY_ASK_OK, true); /* nobody has it any more */
+		assert_int_equal(n_of(&shop, RELAY_ASK_RELEASE), 2);
+		guest_close(&g);
+		close_world(w, &shop);
+	}
+}
+
 static void a_lease_is_taken_and_given_back(void **state)
 {
 	const struct relay_expel his = { .why = TURN_END_QUOTA, .realm = STR_LIT("test"), .user = STR_LIT("dave") };
@@ -476,6 +509,7 @@ int main(void)
 		cmocka_unit_test(what_waits_is_bounded),
 		cmocka_unit_test(nobody_waits_for_ever),
 		cmocka_unit_test(a_client_that_left_gets_no_answer),
+		cmocka_unit_test(a_lease_that_comes_late_is_the_sessions),
 		cmocka_unit_test(a_lease_is_taken_and_given_back),
 		cmocka_unit_test(a_refused_lease_is_answered_as_it_was_refused),
 		cmocka_unit_test(limits_that_come_with_the_lease_hold_here),
