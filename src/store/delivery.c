@@ -212,14 +212,19 @@ static void give(struct store_delivery *d, struct chore *ch)
 	chore_done(&ch->c);
 }
 
+/* Asked before a batch is made: one that found no way to the disk would take with it what has its place in memory. */
+static bool may_file(const struct store_delivery *d)
+{
+	return d->spool && d->n_filing < STORE_DELIVERY_FILING;
+}
+
 /* Takes the batch: it goes to the disk, or is lost. */
 static void file(struct store_delivery *d, struct store_batch *b)
 {
-	bool slow = d->n_filing >= STORE_DELIVERY_FILING;
-	struct chore *ch = d->spool && !slow ? chore(d, CHORE_FILE, b) : NULL;
+	struct chore *ch = d->spool ? chore(d, CHORE_FILE, b) : NULL;
 
 	if (!ch) {
-		lose(d, store_batch_rows(b), !d->spool ? "no_room" : slow ? "slow_disk" : "no_memory");
+		lose(d, store_batch_rows(b), d->spool ? "no_memory" : "no_room");
 		store_batch_free(b);
 		return;
 	}
@@ -276,17 +281,22 @@ static struct store_batch *take_records(struct store_delivery *d, enum way way)
 	return b;
 }
 
+static const char *why_not(const struct store_delivery *d, enum err e)
+{
+	return e != ERR_FULL ? "no_memory" : d->spool ? "slow_disk" : "no_room";
+}
+
 void store_delivery_add_usage(struct store_delivery *d, const struct store_usage *row)
 {
 	enum err e = store_usage_add(d->usage, row);
 	struct store_batch *b;
 
-	if (e == ERR_FULL && d->spool && (b = take_usage(d, FILED))) {
+	if (e == ERR_FULL && may_file(d) && (b = take_usage(d, FILED))) {
 		file(d, b);
 		e = store_usage_add(d->usage, row);
 	}
 	if (e)
-		lose(d, 1, e == ERR_FULL ? "no_room" : "no_memory");
+		lose(d, 1, why_not(d, e));
 }
 
 static enum err add_record(struct store_delivery *d, const struct store_record *record)
@@ -311,13 +321,13 @@ void store_delivery_add_record(struct store_delivery *d, const struct store_reco
 	struct store_batch *b;
 	enum err e = ERR_FULL;
 
-	if (d->n_records >= STORE_DELIVERY_RECORDS && d->spool && (b = take_records(d, FILED)))
+	if (d->n_records >= STORE_DELIVERY_RECORDS && may_file(d) && (b = take_records(d, FILED)))
 		file(d, b);
 	if (d->n_records < STORE_DELIVERY_RECORDS)
 		e = add_record(d, record);
 	if (!e)
 		return;
-	lose(d, 1, e == ERR_FULL ? "no_room" : "no_memory");
+	lose(d, 1, why_not(d, e));
 }
 
 void store_delivery_flush(struct store_delivery *d)

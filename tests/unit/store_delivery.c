@@ -303,6 +303,31 @@ static void with_a_directory_nothing_is_lost(void **state)
 	assert_int_equal(clean(&w), 0);
 }
 
+/* The disk does not keep up: who has no place is lost, and none of those who have one. */
+static void a_slow_disk_loses_no_more_than_there_is_no_room_for(void **state)
+{
+	const unsigned room = STORE_DELIVERY_FILING * STORE_BATCH_ROWS;
+	struct world w = { .d = NULL };
+
+	(void)state;
+	begin(&w, true, 1);
+	fake_set_up(fake, false);
+	for (unsigned i = 0; i < STORE_USAGE_ROWS + room; i++)
+		relayed(&w, i, 1);
+	for (unsigned i = 0; i < STORE_DELIVERY_RECORDS; i++)
+		ended(&w, i);
+	assert_int_equal(store_delivery_lost(w.d), 0);
+	for (unsigned i = 0; i < 3; i++) /* the loop does not turn: nobody hears that a batch is on the disk */
+		relayed(&w, STORE_USAGE_ROWS + room + i, 1);
+	assert_int_equal(store_delivery_lost(w.d), 3);
+	ended(&w, STORE_DELIVERY_RECORDS);
+	assert_int_equal(store_delivery_lost(w.d), 4);
+	relayed(&w, STORE_USAGE_ROWS + room - 1, 1); /* who has a place */
+	assert_int_equal(store_delivery_lost(w.d), 4);
+	end(&w);
+	clean(&w);
+}
+
 static void what_is_left_at_the_end_comes_after_a_restart_under_its_old_number(void **state)
 {
 	struct world w = { .d = NULL };
@@ -368,6 +393,7 @@ int main(void)
 		cmocka_unit_test(an_outage_of_any_length_makes_no_more_of_usage),
 		cmocka_unit_test(without_a_directory_what_is_too_much_is_lost_and_counted),
 		cmocka_unit_test(with_a_directory_nothing_is_lost),
+		cmocka_unit_test(a_slow_disk_loses_no_more_than_there_is_no_room_for),
 		cmocka_unit_test(what_is_left_at_the_end_comes_after_a_restart_under_its_old_number),
 		cmocka_unit_test(a_directory_that_goes_away_is_a_loss_that_is_counted),
 	};
