@@ -6,7 +6,7 @@
 
 /* flags of a row of options.def */
 enum {
-	OPT_RELOAD = 1, /* a running server takes a new value */
+	OPT_RELOAD = 1, /* could change under way; no server reads its file anew, so nobody asks yet */
 	OPT_BARE = 2,	/* may stand without a value and means its default then */
 	OPT_SECRET = 4, /* the value is never shown, and wiped */
 };
