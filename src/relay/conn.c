@@ -425,7 +425,7 @@ static void note_handshake(struct relay_conn *c)
  * waits in its sockets, which are told of again in the next turn, and others have theirs in between. */
 static bool has_to_wait(struct relay_conn *c)
 {
-	bool may_shake = c->stream.tls ? !c->shaken : c->stage == RELAY_STAGE_FIRST;
+	bool may_shake = c->stream.tls ? !c->shaken : c->stage < RELAY_STAGE_TALK;
 
 	return may_shake && c->relay->conns->n_shakes >= RELAY_SHAKES_AT_ONCE;
 }

@@ -4,6 +4,7 @@ import contextlib
 import os
 import random
 import select
+import signal
 import ssl
 import struct
 import time
@@ -237,17 +238,18 @@ def half_a_handshake(t):
     check(1.8 < time.monotonic() - began < 4 * t.scale, "closed after %.1f s", time.monotonic() - began)
 
 
-@test("800 clients that say hello at once: a session has its turn long before they have theirs, and all are served",
-      timeout=60, not_coturn="handles them in one go")
-def hello_at_once(t):
-    served(t, relay_threads=1)
+def say_hello(t, s, port, before):
+    """800 clients at once; each says `before`, with a number for %d, and hello. The server stands still meanwhile,
+    so that it finds all of it however slowly it is said."""
     pulse = Pulse(t)
     hello = client_hello(t.trusting())
     room_for_sockets()
-    crowd = [t.lab.cli.tcp((lab.CLI, lab.CLI_B)[n % 2], (lab.SRV, 5349)) for n in range(800)]
+    crowd = [t.lab.cli.tcp((lab.CLI, lab.CLI_B)[n % 2], (lab.SRV, port)) for n in range(800)]
     pulse.beat()
-    for c in crowd:
-        c.sendall(hello)
+    s.signal(signal.SIGSTOP)
+    for n, c in enumerate(crowd):
+        c.sendall((before % (n % 256) if before else b"") + hello)
+    s.signal(signal.SIGCONT)
     pulse.beat()
     answered = over(crowd)
     print("%d of 800 were answered before a datagram had gone there and back" % answered)
@@ -256,6 +258,18 @@ def hello_at_once(t):
     equal({c.recv(1) for c in crowd}, {b"\x16"}, "what their answers begin with")
     for c in crowd:
         c.close()
+
+
+@test("800 clients that say hello at once: a session has its turn long before they have theirs, and all are served",
+      timeout=60, not_coturn="handles them in one go")
+def hello_at_once(t):
+    say_hello(t, served(t, relay_threads=1), 5349, None)
+
+
+@test("the same behind a balancer", timeout=60, not_coturn="handles them in one go")
+def hello_behind_a_balancer(t):
+    s = served(t, relay_threads=1, tcp_proxy_port=3480, proxy_protocol_from=[lab.CLI, lab.CLI_B])
+    say_hello(t, s, 3480, b"PROXY TCP4 203.0.%d.7 192.0.2.1 4000 443\r\n")
 
 
 def flood(t, s, c, peer, crowd, ask):
