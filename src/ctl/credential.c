@@ -9,7 +9,6 @@
 #include "ctl/input.h"
 
 enum {
-	TTL_S = 120,
 	TTL_MAX_S = 86400,
 	USERNAME_MAX = 508, /* RFC 8489 s.14.3: fewer than 509 bytes */
 	URI_MAX = 320,
@@ -84,7 +83,7 @@ static int mint(struct ctl *c, const char *secret)
 {
 	char username[USERNAME_MAX + 1], password[AUTH_REST_PASSWORD_LEN + 1];
 	char separator = c->conf->rest_api_separator[0];
-	long ttl_s = c->ttl_s ? c->ttl_s : TTL_S;
+	long ttl_s = c->ttl_s ? c->ttl_s : CTL_TTL_S;
 	struct crypto *crypto;
 	int len = snprintf(username, sizeof username, "%lld%c%s", (long long)tick_wall_s() + ttl_s, separator,
 			   c->user);
@@ -113,6 +112,10 @@ int ctl_credential(struct ctl *c)
 
 	if (c->argc || !c->user || c->ttl_s < 0 || c->ttl_s > TTL_MAX_S)
 		return ctl_fail("usage: taciturnctl credential --user USER [--ttl SECONDS] [--uri URI]... [--file FILE]");
+	if (c->url && (c->n_uris || c->file))
+		return ctl_fail("--url: the server has its own addresses and secret, without --uri and --file");
+	if (c->url)
+		return ctl_credential_of_server(c);
 	if (find_secret(c, secret))
 		return EXIT_FAILURE;
 	status = mint(c, secret);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
@@ -36,7 +37,7 @@ static enum err ask(int tty, const char *prompt, const char *what, char buf[CTL_
 	struct termios before, silent;
 	enum err e;
 
-	dprintf(tty, "%s %s: ", prompt, what);
+	dprintf(tty, "%s%s: ", prompt, what);
 	if (tcgetattr(tty, &before))
 		return ERR_SYS;
 	silent = before;
@@ -60,9 +61,9 @@ static enum err ask_twice(const char *what, char buf[CTL_INPUT_MAX])
 			 what);
 		return ERR_NOTFOUND;
 	}
-	e = ask(tty, "New", what, buf);
+	e = ask(tty, "New ", what, buf);
 	if (!e)
-		e = ask(tty, "Repeat", what, again);
+		e = ask(tty, "Repeat ", what, again);
 	if (!e && strcmp(buf, again) != 0) {
 		ctl_fail("the two are not the same");
 		e = ERR_MALFORMED;
@@ -102,4 +103,36 @@ enum err ctl_input_read(const char *from, const char *what, char buf[CTL_INPUT_M
 	if (e)
 		crypto_wipe(buf, CTL_INPUT_MAX);
 	return e;
+}
+
+static enum err ask_token(char buf[CTL_INPUT_MAX])
+{
+	int tty = open("/dev/tty", O_RDWR | O_CLOEXEC);
+	enum err e;
+
+	if (tty < 0) {
+		ctl_fail("no terminal to ask for the token: give --token-file FILE, or TACITURN_TOKEN");
+		return ERR_NOTFOUND;
+	}
+	e = ask(tty, "", "Token", buf);
+	if (e)
+		ctl_fail("no token was read");
+	close(tty);
+	return e;
+}
+
+enum err ctl_input_token(const char *from, char buf[CTL_INPUT_MAX])
+{
+	const char *known = getenv("TACITURN_TOKEN");
+
+	if (from)
+		return ctl_input_read(from, "token", buf);
+	if (!known || !known[0])
+		return ask_token(buf);
+	if (strlen(known) >= CTL_INPUT_MAX) {
+		ctl_fail("TACITURN_TOKEN is too long");
+		return ERR_RANGE;
+	}
+	memcpy(buf, known, strlen(known) + 1);
+	return OK;
 }

@@ -11,3 +11,7 @@ enum { CTL_INPUT_MAX = 512 }; /* bytes, terminator included */
  * ("-"), or (NULL) from the terminal, asked for twice with `what` and not echoed. What is wrong is printed.
  * The caller wipes buf. */
 must_check enum err ctl_input_read(const char *from, const char *what, char buf[CTL_INPUT_MAX]);
+
+/* A token of the stats port: of the file `from` or standard input ("-"); or (NULL) of TACITURN_TOKEN in the
+ * environment; or from the terminal, not echoed. Else as above. */
+must_check enum err ctl_input_token(const char *from, char buf[CTL_INPUT_MAX]);

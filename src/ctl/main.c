@@ -1,11 +1,13 @@
 /* taciturnctl: the table of subcommands. */
 #include <getopt.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
+#include "base/crypto.h"
 #include "ctl/ctl.h"
 #include "ctl/database.h"
 #include "ctl/turnadmin.h"
@@ -16,16 +18,27 @@ static const struct {
 	const char *name;
 	ctl_fn *fn;
 	const char *help;
+	enum { OF_STORE, OF_BOTH, OF_SERVER } of; /* the server: its stats port, which --url names */
 } commands[] = {
 	{ "credential", ctl_credential,
-	  "--user USER [--ttl 120] [--uri URI]...\n\tprint iceServers with a time-limited credential" },
-	{ "user", ctl_user, "add NAME [--key] [--file FILE] | list | remove NAME\n\tthe accounts of the database" },
+	  "--user USER [--ttl 120] [--uri URI]... | --user USER [--ttl 120] --url URL\n\tprint iceServers with a time-limited credential",
+	  OF_BOTH },
+	{ "user", ctl_user, "add NAME [--key] [--file FILE] | list | remove NAME\n\tthe accounts of the database",
+	  OF_STORE },
 	{ "secret", ctl_secret,
-	  "add [--generate] [--file FILE] | list | remove [--end-sessions] [--file FILE]\n\tthe secrets of time-limited credentials" },
+	  "add [--generate] [--file FILE] | list | remove [--end-sessions] [--file FILE]\n\tthe secrets of time-limited credentials",
+	  OF_STORE },
 	{ "quota", ctl_quota,
-	  "show USER | set USER max_allocations=N max_bps=BYTES max_bytes=BYTES period=P | remove USER\n\tlimits of one user" },
-	{ "usage", ctl_usage, "USER\n\twhat a user has relayed, by period" },
-	{ "db", ctl_db, "init | check | import-coturn --from NAME=CONNINFO\n\tthe tables" },
+	  "show USER | set USER max_allocations=N max_bps=BYTES max_bytes=BYTES period=P | remove USER\n\tlimits of one user",
+	  OF_STORE },
+	{ "usage", ctl_usage, "USER\n\twhat a user has relayed, by period",
+	  OF_STORE },
+	{ "db", ctl_db, "init | check | import-coturn --from NAME=CONNINFO\n\tthe tables",
+	  OF_STORE },
+	{ "status", ctl_status, "\n\thow a running server is", OF_SERVER },
+	{ "sessions", ctl_sessions, "[--user USER] | end ID\n\twhat runs on it; one less", OF_SERVER },
+	{ "drain", ctl_drain, "[stay | off]\n\tno new sessions, and its end when the last is over; stay: no end", OF_SERVER },
+	{ "reload", ctl_reload, "\n\tit reads its files again", OF_SERVER },
 };
 
 int ctl_fail(const char *fmt, ...)
@@ -56,7 +69,10 @@ static void print_help(void)
 	     "\n"
 	     "Works with the secrets and the database that the server's configuration names; -n: none, only the\n"
 	     "options given (--realm=…, --userdb=FILE, --psql-userdb=…, --redis-userdb=…, --static-auth-secret=…).\n"
-	     "--json: print JSON. --file -: read a password or secret from standard input.\n");
+	     "--json: print JSON. --file -: read a password or secret from standard input.\n"
+	     "\n"
+	     "status, sessions, drain, reload, and credential with --url, ask the stats port of a running server:\n"
+	     "--url URL (http://127.0.0.1:9641), --token-file FILE or TACITURN_TOKEN, --ca FILE for an own authority.\n");
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		printf("taciturnctl %s %s\n", commands[i].name, commands[i].help);
 }
@@ -71,6 +87,9 @@ enum {
 	OPT_KEY,
 	OPT_GENERATE,
 	OPT_END,
+	OPT_URL,
+	OPT_TOKEN,
+	OPT_CA,
 	OPT_CONF, /* one of the server's, as it is */
 };
 
@@ -84,6 +103,9 @@ static const struct option options[] = {
 	{ "key", no_argument, NULL, OPT_KEY },
 	{ "generate", no_argument, NULL, OPT_GENERATE },
 	{ "end-sessions", no_argument, NULL, OPT_END },
+	{ "url", required_argument, NULL, OPT_URL },
+	{ "token-file", required_argument, NULL, OPT_TOKEN },
+	{ "ca", required_argument, NULL, OPT_CA },
 	{ "help", no_argument, NULL, 'h' },
 	{ "realm", required_argument, NULL, OPT_CONF },
 	{ "userdb", required_argument, NULL, OPT_CONF },
@@ -165,6 +187,15 @@ static bool take(struct words *w, int opt, int index)
 		return c->generate = true;
 	case OPT_END:
 		return c->end_sessions = true;
+	case OPT_URL:
+		c->url = optarg;
+		return true;
+	case OPT_TOKEN:
+		c->token_file = optarg;
+		return true;
+	case OPT_CA:
+		c->ca = optarg;
+		return true;
 	case OPT_CONF:
 		take_conf(w, index, optarg);
 		return true;
@@ -194,6 +225,21 @@ static void report(bool is_error, const char *text, void *arg)
 		ctl_fail("%s", text);
 }
 
+/* A command that the stats port does; it has no use for a configuration. */
+static int run_at_server(struct ctl *c, const struct words *w, ctl_fn *fn)
+{
+	int status;
+
+	if (w->n_conf > 1)
+		return ctl_fail("-c, -n and the server's options are not for what its stats port does: --url, --token-file");
+	if (!c->url)
+		c->url = "http://127.0.0.1:9641";
+	signal(SIGPIPE, SIG_IGN); /* of the connection; printing says so itself */
+	status = fn(c);
+	crypto_wipe(c->token, sizeof c->token);
+	return status;
+}
+
 static int run(struct ctl *c, struct words *w)
 {
 	const char *name = c->argc ? c->argv[0] : "";
@@ -205,6 +251,10 @@ static int run(struct ctl *c, struct words *w)
 			continue;
 		c->argc--;
 		c->argv++;
+		if (commands[i].of == OF_SERVER || (commands[i].of == OF_BOTH && c->url))
+			return run_at_server(c, w, commands[i].fn);
+		if (c->url || c->token_file || c->ca)
+			return ctl_fail("--url, --token-file and --ca are for commands of the stats port; '%s' is none", name);
 		if (conf_load(w->n_conf, w->conf, report, NULL, NULL, &conf))
 			return EXIT_FAILURE;
 		c->conf = conf;

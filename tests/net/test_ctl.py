@@ -5,6 +5,7 @@ import re
 import subprocess
 
 import lab
+import statsport
 import stores
 from harness import check, equal, minted, test
 from server import REALM
@@ -160,3 +161,79 @@ def coturn(t):
     t.server(user=None, **store.conf)
     for user, password in (("gorst", "hero"), ("carl", "pw")):
         t.client(user=user, password=password).allocate()
+
+
+def ask(t, *argv, token="admin", status=0, url="http://%s:%d" % (lab.SRV, statsport.PORT), text="", env=None):
+    """taciturnctl at the stats port, from a client's host: it has no configuration there."""
+    path = os.path.join(t.dir, "token")
+    with open(path, "w") as f:
+        f.write(statsport.TOKENS.get(token, token) + "\n")
+    program = os.path.join(os.path.dirname(os.path.abspath(t.binary)), "taciturnctl")
+    words = ["--url", url] + (["--token-file", path] if env is None and not text else [])
+    p = subprocess.run(t.lab.cli.argv(program, *words, *argv), input=text, text=True, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=60 * t.scale, env=dict(os.environ, **(env or {})))
+    check(p.returncode == status, "%s ended with %d: %s%s", " ".join(argv), p.returncode, p.stdout, p.stderr)
+    return p.stdout if status == 0 else p.stderr
+
+
+@test("through the stats port: a credential that allocates, status, sessions and the end of one, drain, reload",
+      timeout=60, not_coturn=NOT_THERE)
+def stats_port(t):
+    s = t.server(static_auth_secret="north", **statsport.CONF)
+    made = json.loads(ask(t, "credential", "--user", "\u00e9l", "--ttl", "90", token="mint"))["iceServers"][0]
+    check(made["urls"] and made["username"].endswith(":\u00e9l"), "what was minted: %s", made)
+    one, other = t.client(user=made["username"], password=made["credential"]), t.client()
+    one.allocate()
+    other.allocate()
+    check(re.search(r"^state +serving$", ask(t, "status", token="read"), re.M), "it serves")
+    equal(json.loads(ask(t, "--json", "status"))["sessions"]["now"], 2, "sessions")
+    rows = json.loads(ask(t, "--json", "sessions"))
+    ids = {r["user"]: r["id"] for r in rows}
+    equal(set(ids), {"\u00e9l", "alice"}, "whose sessions")
+    made = ids["\u00e9l"]
+    text = ask(t, "sessions", "--user", "\u00e9l")
+    check(text.startswith("%s\t\u00e9l\tudp\t" % made) and text.count("\n") == 1, "one as text: %r", text)
+    ask(t, "sessions", "end", made)
+    s.wait_log("session_end .*reason=admin", 5)
+    check("404" in ask(t, "sessions", "end", made, status=1), "what has ended is not there")
+    equal(ask(t, "reload"), 'reloaded: ["log", "certificates"]\n', "what was reloaded")
+    equal(ask(t, "drain", "stay"), 'state: "draining"\n', "state")
+    t.client().allocate(code=508)
+    equal(ask(t, "drain", "off"), 'state: "serving"\n', "state")
+    t.client().allocate()
+
+
+@test("through the stats port: a wrong token, role, URL or certificate is one clear line; more pages than one are read",
+      timeout=90, not_coturn=NOT_THERE)
+def stats_port_refusals(t):
+    cert, key = t.certificate()
+    t.server(static_auth_secret="north", http_cert=cert, http_pkey=key, **statsport.CONF)
+    url = "https://%s:%d" % (lab.SRV, statsport.PORT)
+    wrong, _ = t.certificate("another")
+    for argv, kw, said in (
+            (("status",), dict(token="nobody-knows-this-one"), "401"),
+            (("drain",), dict(token="read"), "403"),
+            (("credential", "--user", "al", "--ttl", "999999"), {}, "usage"),
+            (("credential", "--user", "al", "--uri", "turn:x"), {}, "--url"),
+            (("-n", "status"), {}, "-c, -n"),
+            (("user", "list"), {}, "'user' is none"),
+            (("--ca", wrong, "status"), {}, "self-signed certificate"),
+            (("status",), dict(url=url), "self-signed certificate"),
+            (("status",), dict(url="http://%s:1" % lab.SRV), "Connection refused"),
+            (("status",), dict(url="ftp://x"), "http://HOST:PORT"),
+            (("status",), dict(url="http://%s:3478" % lab.SRV), "is no answer of a stats port"),
+            (("status",), dict(token="t" * 600), "token"),
+            (("status",), dict(url="http://me:secret@x"), "http://HOST:PORT"),
+            (("status",), dict(url="http://%s:%d" % (lab.SRV, statsport.PORT)), "taciturnctl: http://")):
+        kw = dict(dict(url=url), **kw)
+        first = () if argv[0] == "--ca" or (argv == ("status",) and kw["url"] == url and "token" not in kw) else ("--ca", cert)
+        line = ask(t, *first, *argv, status=1, **kw)
+        check(said in line and line.count("\n") == 1, "%s: %r", argv, line)
+        check("admin-token" not in line, "the token is in %r", line)
+    equal(ask(t, "--ca", cert, "reload", url=url, env={"TACITURN_TOKEN": statsport.TOKENS["admin"]})[:8], "reloaded",
+          "with the token of the environment")
+    ask(t, "--ca", cert, "--token-file", "-", "status", url=url, text=statsport.TOKENS["read"] + "\n")
+    n = 1003  # a page has 1000
+    for _ in range(n):
+        t.client().allocate()
+    equal(len({r["id"] for r in json.loads(ask(t, "--ca", cert, "--json", "sessions", url=url))}), n, "sessions")
