@@ -252,7 +252,7 @@ enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str
 	struct conf_live_origin *o;
 	enum err e;
 
-	if (!canon.len)
+	if (!canon.len || !realm.len || realm.len > CONF_LIVE_REALM_MAX)
 		return ERR_MALFORMED;
 	e = add_origin_realm(l, realm);
 	if (e)
@@ -362,15 +362,50 @@ static size_t oauth_key_len(struct str alg)
 	return !alg.len || str_eq(alg, STR_LIT("A256GCM")) ? 32 : SIZE_MAX;
 }
 
+/* Room for one more; what the keys leave behind where they were is wiped. */
+static enum err grow_oauth(struct conf_live *l)
+{
+	size_t n = l->n_oauth, size = n * sizeof *l->oauth;
+	struct conf_live_oauth *all;
+
+	if (n & (n - 1))
+		return OK;
+	all = malloc(n ? 2 * size : sizeof *all);
+	if (!all)
+		return ERR_NOMEM;
+	if (n) {
+		memcpy(all, l->oauth, size);
+		crypto_wipe(l->oauth, size);
+	}
+	free(l->oauth);
+	l->oauth = all;
+	return OK;
+}
+
+/* Such that sums of them fit. */
+static bool is_time(int64_t s)
+{
+	return s >= 0 && s <= INT64_C(1) << 48;
+}
+
+static void digest_oauth(struct conf_live *l, const struct conf_live_oauth *k, struct str ikm_base64)
+{
+	const int64_t times[] = { k->timestamp_s, k->lifetime_s };
+
+	digest(l, 'k', k->kid, ikm_base64, k->realm);
+	digest(l, 't', k->kid, k->alg, (struct str){ (const char *)times, sizeof times });
+}
+
 enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key, struct str ikm_base64)
 {
-	struct conf_live_oauth *all = grow(l->oauth, l->n_oauth, sizeof *all);
 	struct conf_live_oauth k = { .timestamp_s = key->timestamp_s, .lifetime_s = key->lifetime_s };
 	enum err e;
 
-	if (!all)
-		return ERR_NOMEM;
-	l->oauth = all;
+	if (key->realm.len > CONF_LIVE_REALM_MAX || !is_time(k.timestamp_s) || !is_time(k.lifetime_s))
+		return ERR_MALFORMED;
+	e = grow_oauth(l);
+	if (e)
+		return e;
 	e = crypto_b64_decode(ikm_base64, k.key, sizeof k.key, &k.key_len);
 	if (e || k.key_len < oauth_key_len(key->alg)) {
 		crypto_wipe(&k, sizeof k);
@@ -385,8 +420,8 @@ enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *
 		free_text(&k.kid);
 		free_text(&k.realm);
 	} else {
-		all[l->n_oauth++] = k;
-		digest(l, 'k', key->kid, ikm_base64, key->realm);
+		l->oauth[l->n_oauth++] = k;
+		digest_oauth(l, &k, ikm_base64);
 	}
 	crypto_wipe(&k, sizeof k);
 	return e;

@@ -13,7 +13,10 @@
 #include "base/prefix.h"
 #include "base/str.h"
 
-enum { CONF_LIVE_UNSET = -1 }; /* a limit that the database does not have: the configuration's holds */
+enum {
+	CONF_LIVE_UNSET = -1, /* a limit that the database does not have: the configuration's holds */
+	CONF_LIVE_REALM_MAX = 513, /* bytes of a realm that sessions get from here: as long as a user name may be */
+};
 
 /* One realm of the databases. `name` may be empty: what holds for all realms (coturn's tables allow it). */
 struct conf_live_realm {
@@ -43,8 +46,8 @@ struct conf_live_oauth {
 	struct str kid, realm, alg; /* alg: A256GCM, A128GCM; empty: A256GCM */
 	uint8_t key[64];
 	size_t key_len; /* at least what the algorithm takes */
-	int64_t timestamp_s; /* valid from; 0: always */
-	int64_t lifetime_s;  /* 0: for ever */
+	int64_t timestamp_s; /* valid from, <= 2^48; 0: always */
+	int64_t lifetime_s;  /* <= 2^48; 0: for ever */
 };
 
 struct conf_live {
@@ -76,7 +79,8 @@ must_check enum err conf_live_add_peer(struct conf_live *l, struct str realm, bo
 /* `name` is max-bps, total-quota or user-quota; others and values that are no number: ERR_MALFORMED. */
 must_check enum err conf_live_add_option(struct conf_live *l, struct str realm, struct str name,
 					 struct str value);
-/* The last one of an origin counts; one that is too long leads nowhere: ERR_MALFORMED. */
+/* The last one of an origin counts; one that is too long leads nowhere, nor does one to no realm, or to one beyond
+ * CONF_LIVE_REALM_MAX: ERR_MALFORMED. */
 must_check enum err conf_live_add_origin(struct conf_live *l, struct str origin, struct str realm);
 must_check enum err conf_live_add_revoked(struct conf_live *l, struct str realm, struct str user,
 					  int64_t before_s);
@@ -85,7 +89,7 @@ must_check enum err conf_live_add_withdrawn(struct conf_live *l, struct str mark
 /* A database is there; loopback is not kept, it has a switch of its own. */
 must_check enum err conf_live_add_store(struct conf_live *l, const struct addr *at);
 /* ikm_base64 as in coturn's table; ERR_MALFORMED when it is no key, too short, or for an
- * algorithm that is not known. */
+ * algorithm that is not known; when its realm is beyond CONF_LIVE_REALM_MAX, or its times are no times. */
 must_check enum err conf_live_add_oauth(struct conf_live *l, const struct conf_live_oauth *key,
 					struct str ikm_base64);
 

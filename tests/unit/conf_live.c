@@ -5,10 +5,13 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 
 #include <cmocka.h>
 
 #include "base/bug.h"
+
+#define KEY_OF_32 "AAECAwQFBgcICQoLDA0ODwABAgMEBQYHCAkKCwwNDg8="
 
 static const uint64_t hash_key[2] = { 1, 2 };
 
@@ -141,6 +144,60 @@ static void the_digest_tells_contents_apart(void **state)
 	}
 }
 
+/* A key whose time was cut short is another one, and so is an algorithm. */
+static void the_digest_knows_all_of_an_oauth_key(void **state)
+{
+	static const struct conf_live_oauth table[] = {
+		{ .kid = STR_LIT("k") },
+		{ .kid = STR_LIT("k"), .alg = STR_LIT("A128GCM") },
+		{ .kid = STR_LIT("k"), .timestamp_s = 1700000000 },
+		{ .kid = STR_LIT("k"), .lifetime_s = 1700000000 },
+		{ .kid = STR_LIT("k"), .realm = STR_LIT("a") },
+		{ .kid = STR_LIT("l") },
+	};
+	uint64_t seen[ARRAY_LEN(table)];
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+		struct conf_live *l = make();
+
+		assert_int_equal(conf_live_add_oauth(l, &table[i], STR_LIT(KEY_OF_32)), OK);
+		seen[i] = l->digest;
+		for (size_t k = 0; k < i; k++)
+			if (seen[k] == seen[i])
+				fail_msg("rows %zu and %zu", k, i);
+		conf_live_drop(l);
+	}
+}
+
+/* Names of realms go into buffers of their own, and times are added. */
+static void rows_beyond_measure_are_left_out(void **state)
+{
+	static const int64_t times[] = { -1, INT64_MIN, INT64_MAX, (INT64_C(1) << 48) + 1 };
+	char text[CONF_LIVE_REALM_MAX + 1];
+	const struct str longest = { text, sizeof text - 1 }, longer = { text, sizeof text };
+	struct conf_live *l = make();
+
+	(void)state;
+	memset(text, 'r', sizeof text);
+	for (size_t i = 0; i < ARRAY_LEN(times); i++) {
+		const struct conf_live_oauth from = { .kid = STR_LIT("k"), .timestamp_s = times[i] };
+		const struct conf_live_oauth life = { .kid = STR_LIT("k"), .lifetime_s = times[i] };
+
+		assert_int_equal(conf_live_add_oauth(l, &from, STR_LIT(KEY_OF_32)), ERR_MALFORMED);
+		assert_int_equal(conf_live_add_oauth(l, &life, STR_LIT(KEY_OF_32)), ERR_MALFORMED);
+	}
+	assert_int_equal(conf_live_add_oauth(l, &(struct conf_live_oauth){ .kid = STR_LIT("k"), .realm = longer },
+					     STR_LIT(KEY_OF_32)), ERR_MALFORMED);
+	assert_int_equal(conf_live_add_origin(l, STR_LIT("https://a.example"), longer), ERR_MALFORMED);
+	assert_int_equal(conf_live_add_origin(l, STR_LIT("https://a.example"), STR_LIT("")), ERR_MALFORMED);
+	assert_int_equal(l->digest, 0);
+	assert_int_equal(conf_live_add_oauth(l, &(struct conf_live_oauth){ .kid = STR_LIT("k"), .realm = longest },
+					     STR_LIT(KEY_OF_32)), OK);
+	assert_int_equal(conf_live_add_origin(l, STR_LIT("https://a.example"), longest), OK);
+	conf_live_drop(l);
+}
+
 static void it_grows_and_lives_as_long_as_it_is_held(void **state)
 {
 	struct conf_live *l = make();
@@ -170,6 +227,8 @@ int main(void)
 		cmocka_unit_test(the_latest_revocation_of_a_user_counts),
 		cmocka_unit_test(an_oauth_key_and_an_origin_are_kept),
 		cmocka_unit_test(the_digest_tells_contents_apart),
+		cmocka_unit_test(the_digest_knows_all_of_an_oauth_key),
+		cmocka_unit_test(rows_beyond_measure_are_left_out),
 		cmocka_unit_test(it_grows_and_lives_as_long_as_it_is_held),
 	};
 
