@@ -71,16 +71,55 @@ static enum auth_verdict accept_key(struct auth_who *who, struct str key, struct
 	return AUTH_ACCEPT;
 }
 
+/* When a name was revoked that is good in every realm: in one of them is in all, or an ORIGIN would lead around
+ * it. 0: in none. */
+static int64_t revoked_anywhere(const struct auth_env *env, struct str user)
+{
+	const struct conf_live *live = env->live;
+	int64_t before = conf_live_revoked_before(live, env->realm, user);
+	int64_t usual = conf_live_revoked_before(live, str_of(env->conf->realm), user);
+
+	if (before < usual)
+		before = usual;
+	for (size_t i = 0; live && live->revoked.n && i < live->n_origin_realms; i++) {
+		int64_t other = conf_live_revoked_before(live, live->origin_realms[i], user);
+
+		if (before < other)
+			before = other;
+	}
+	return before;
+}
+
+static bool has_digest(const struct auth_env *env, const struct str *secrets, size_t n, uint64_t digest)
+{
+	for (size_t i = 0; i < n; i++)
+		if (auth_check_digest(env->digest_key, secrets[i]) == digest)
+			return true;
+	return false;
+}
+
+/* Is it a secret of the configuration's, or of the databases' for all realms? */
+static bool is_of_all_realms(const struct auth_env *env, uint64_t digest)
+{
+	const struct conf_live_realm *all = conf_live_find_realm(env->live, STR_LIT(""));
+
+	return has_digest(env, env->conf->secrets, env->conf->n_secrets, digest) ||
+	       (all && has_digest(env, all->secrets, all->n_secrets, digest));
+}
+
 /*
  * Was it withdrawn? A credential says when it ends, not when it was made: with credential-max-ttl it was
  * made no longer than that before its end, and one that is surely younger than the revocation is good;
  * without, nothing is sure, and the user stays out until the revocation is taken back.
  */
-static bool is_revoked(const struct auth_env *env, struct str user, int64_t expires_s)
+static bool is_revoked(const struct auth_env *env, uint64_t secret, struct str user, int64_t expires_s)
 {
-	int64_t max_ttl = env->conf->credential_max_ttl;
-	int64_t before = conf_live_revoked_before(env->live, env->realm, user);
+	int64_t max_ttl = env->conf->credential_max_ttl, before;
 
+	if (!env->live || !env->live->revoked.n)
+		return false;
+	before = is_of_all_realms(env, secret) ? revoked_anywhere(env, user) :
+						 conf_live_revoked_before(env->live, env->realm, user);
 	return before && (!max_ttl || expires_s - max_ttl < before);
 }
 
@@ -95,7 +134,7 @@ static enum auth_verdict check_known(const struct auth_env *env, const struct st
 		return reject(who, AUTH_WHY_EXPIRED);
 	if (known->is_token && known->expires_s < env->wall_s)
 		return reject(who, AUTH_WHY_EXPIRED);
-	if (known->secret && is_revoked(env, known->user, known->expires_s))
+	if (known->secret && is_revoked(env, known->secret, known->user, known->expires_s))
 		return reject(who, AUTH_WHY_REVOKED);
 	who->secret = known->secret;
 	who->is_token = known->is_token;
@@ -175,7 +214,7 @@ static enum auth_verdict check_rest(const struct auth_env *env, const struct stu
 	v = try_secrets(env, req, s, who);
 	if (v != AUTH_ACCEPT)
 		return v;
-	if (is_revoked(env, account, rest->expires_s))
+	if (is_revoked(env, who->secret, account, rest->expires_s))
 		return reject(who, AUTH_WHY_REVOKED);
 	return accept_key(who, key_str(who->key), account, rest->expires_s);
 }
@@ -211,7 +250,8 @@ static enum auth_verdict check_sealed(const struct auth_env *env, const struct s
 		return reject(who, AUTH_WHY_INTEGRITY);
 	if (key->realm.len) /* its users are those of a realm */
 		who->realm = key->realm;
-	if (token->made_s < conf_live_revoked_before(env->live, who->realm, req->username))
+	if (token->made_s < (key->realm.len ? conf_live_revoked_before(env->live, key->realm, req->username) :
+					      revoked_anywhere(env, req->username)))
 		return reject(who, AUTH_WHY_REVOKED);
 	who->is_token = true;
 	/* RFC 7635 s.9: no longer than the token lives */

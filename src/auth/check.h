@@ -82,6 +82,9 @@ uint64_t auth_check_digest(const uint64_t key[2], struct str secret);
  * AUTH_WANT_KEY that this request got. On AUTH_ACCEPT *who is filled; who->why is set always. The caller
  * answers, and wipes *who.
  *
+ * A credential of a secret for all realms is good in each, and void in each once its user was revoked in one;
+ * so are tokens of a key without a realm.
+ *
  * With the option oauth an ACCESS-TOKEN in an Allocate or a Refresh decides alone (RFC 7635 s.7).
  *
  * Static accounts come first, then time-limited credentials under the secrets of the configuration and of

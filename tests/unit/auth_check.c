@@ -435,6 +435,46 @@ static void test_a_revoked_user_has_no_session_for_long(void **state)
 	conf_live_drop(l);
 }
 
+/* A secret for all realms makes credentials that are good in each: withdrawn in one, they are withdrawn. */
+static void test_no_origin_leads_around_a_revocation(void **state)
+{
+	static const struct {
+		const char *revoked, *secret, *asked;
+		enum auth_verdict verdict;
+	} row[] = {
+		{ REALM, "north", "a", AUTH_REJECT },	  { "a", "north", REALM, AUTH_REJECT },
+		{ REALM, "everywhere", "a", AUTH_REJECT }, { "b", "north", "a", AUTH_REJECT },
+		{ "a", "north", "a", AUTH_REJECT },	  { "a", "of a", "a", AUTH_REJECT },
+		/* another carol */
+		{ REALM, "of a", "a", AUTH_ACCEPT },	  { "b", "of a", "a", AUTH_ACCEPT },
+		{ "c", "north", "a", AUTH_ACCEPT },
+	};
+	struct fixture *f = *state;
+	struct auth_env *env = &f->w->env.auth;
+
+	for (size_t i = 0; i < ARRAY_LEN(row); i++) {
+		const struct str name = STR_LIT("1700000060:carol");
+		char password[AUTH_REST_PASSWORD_LEN + 1];
+		const struct paper p = { name.p, row[i].asked, password, true, false, false };
+		struct conf_live *l = live_new(f);
+
+		assert_int_equal(conf_live_add_origin(l, STR_LIT("https://a.example"), STR_LIT("a")), OK);
+		assert_int_equal(conf_live_add_origin(l, STR_LIT("https://b.example"), STR_LIT("b")), OK);
+		assert_int_equal(conf_live_add_secret(l, STR_LIT("a"), STR_LIT("of a")), OK);
+		assert_int_equal(conf_live_add_secret(l, STR_LIT(""), STR_LIT("everywhere")), OK);
+		assert_int_equal(auth_rest_password(env->crypto, str_of(row[i].secret), name, password), OK);
+		env->realm = str_of(row[i].asked);
+		assert_int_equal(auth_nonce_make(&f->w->nonce, env->crypto, env->realm, &f->client, WORLD_T0, 7, f->nonce),
+				 OK);
+		assert_int_equal(judge(f, &p, NULL), AUTH_ACCEPT);
+		assert_int_equal(conf_live_add_revoked(l, str_of(row[i].revoked), STR_LIT("carol"), WORLD_T0), OK);
+		if (judge(f, &p, NULL) != row[i].verdict)
+			fail_msg("row %zu", i);
+		env->live = NULL;
+		conf_live_drop(l);
+	}
+}
+
 /* --- the database of users --- */
 
 static struct auth_given given_key(struct fixture *f, const char *user, const char *password)
@@ -537,6 +577,7 @@ int main(void)
 		T(test_secrets_of_the_databases_count_too),
 		T(test_a_revoked_user_stays_out),
 		T(test_a_revoked_user_has_no_session_for_long),
+		T(test_no_origin_leads_around_a_revocation),
 		cmocka_unit_test_setup_teardown(test_a_credential_younger_than_the_revocation_is_good,
 						setup_max_ttl, teardown),
 		cmocka_unit_test_setup_teardown(test_a_life_beyond_the_longest_is_refused, setup_max_ttl,
