@@ -100,8 +100,9 @@ static enum turn_verdict in_session(struct turn_env *env, struct turn_tx *tx,
 			return turn_reply_error(env, tx, 508, out);
 		return handler(env, tx, out);
 	}
-	/* RFC 8656 s.5: all requests after the initial Allocate must use the same user name */
-	if (s->has_key && !str_eq(s->username, tx->who.username))
+	/* RFC 8656 s.5: all requests after the initial Allocate must use the same user name; and a token's, which is
+	 * the name of a key, is nobody's who has a password */
+	if (s->has_key && (!str_eq(s->username, tx->who.username) || s->is_token != tx->who.is_token))
 		return turn_reply_error(env, tx, 441, out);
 	if (env->auth.conf->check_origin_consistency && s->origin &&
 	    s->origin != turn_session_origin(env, tx->req))

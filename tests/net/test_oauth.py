@@ -107,6 +107,22 @@ def ends(t):
     server.wait_log("session_end .*user=north reason=expired", 15)
 
 
+@each("a token gets nowhere with an allocation that a password opened, nor a password with a token's", timeout=60)
+def apart(t, store):
+    store.add_user("north", "pole")
+    serve(t, store)
+    c = t.client(user="north", password="pole")
+    c.allocate()
+    equal(Guest(t, "north", token(t), user_client=c).ask(REFRESH, lifetime(0)).code, 441, "code of a token")
+    c.refresh()
+    c.refresh(0)
+    g = Guest(t, "north", token(t))
+    equal(g.ask(ALLOCATE, UDP).code, 0, "code")
+    g.c.password = "pole"
+    equal(g.c.request(REFRESH, [lifetime(0)]).code, 401, "code of a password")
+    equal(g.ask(REFRESH, with_token=False).code, 0, "code with the session's key")
+
+
 @test("without the option a token is an attribute that is not understood: 420", timeout=60, not_coturn=NOT_THERE)
 def unknown(t):
     t.server()
