@@ -102,8 +102,9 @@ enum err store_redis_tls_begin(struct store_redis_tls *t, struct redisAsyncConte
 		snprintf(why, why_len, "TLS: no memory");
 		return ERR_SYS;
 	}
-	/* takes `ssl`, whatever comes of it: it is freed with the connection */
+	/* hiredis takes `ssl` and frees it with the connection, but not where this fails */
 	if (redisInitiateSSL(&ac->c, ssl) != REDIS_OK) {
+		SSL_free(ssl);
 		snprintf(why, why_len, "TLS: %.120s", ac->c.errstr[0] ? ac->c.errstr : "the handshake failed");
 		return ERR_SYS;
 	}
