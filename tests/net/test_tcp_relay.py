@@ -442,8 +442,8 @@ def early_bounded(t):
     while select.select([], [p], [], 0.5)[1]:
         sent += p.send(chunk)
         check(sent < 64 << 20, "it is not stopped")
-    # a sanitizer has pages of its own, which it touches when it pleases
-    check(s.rss_kib() - rss < 1024 * t.scale, "the server keeps it: %d KiB more", s.rss_kib() - rss)
+    if t.tag == "plain":  # a sanitizer has pages of its own, which it touches when it pleases
+        check(s.rss_kib() - rss < 1024, "the server keeps it: %d KiB more", s.rss_kib() - rss)
     d = stream(t).bind_to(cid)
     equal(d.get(sent), b"x" * sent, "all of it")
 
@@ -618,7 +618,8 @@ def backpressure(t):
                     continue
                 sent += n
                 check(sent < 256 << 20, "it is not stopped")
-            check(s.rss_kib() - rss < 2048, "%d KiB more", s.rss_kib() - rss)
+            if t.tag == "plain":
+                check(s.rss_kib() - rss < 2048, "%d KiB more", s.rss_kib() - rss)
             sender.settimeout(5 * t.scale)
             got = 0
             while got < sent:
