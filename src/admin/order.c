@@ -32,7 +32,7 @@ struct admin_order {
 	tick deadline;
 	bool back, late;
 	int64_t until_s; /* REVOKED */
-	char user[STORE_NAME_MAX], value[ADMIN_BODY_LIMITS];
+	char realm[STORE_NAME_MAX], user[STORE_NAME_MAX], value[ADMIN_BODY_LIMITS];
 };
 
 static void wire_drop(struct admin_wire *w)
@@ -164,21 +164,23 @@ static enum MHD_Result begin(struct admin_request *q, const struct admin_order *
 {
 	struct admin *a = q->a;
 	const struct admin_stores *s = &a->host.stores;
+	struct str realm = admin_sessions_realm(q);
 	struct admin_order *o;
 
 	if (!s->order)
 		return no_store(q);
-	if (q->arg_len >= STORE_NAME_MAX)
-		return admin_reply_problem(q, 400, "no user has so long a name");
+	if (q->arg_len >= STORE_NAME_MAX || realm.len >= STORE_NAME_MAX)
+		return admin_reply_problem(q, 400, "no user and no realm has so long a name");
 	o = a->n_orders < ORDERS ? malloc(sizeof *o) : NULL;
 	if (!o)
 		return admin_reply_problem(q, 503, "too much for the database at once");
 	*o = *what;
+	memcpy(o->realm, realm.p, realm.len);
 	memcpy(o->user, q->arg, q->arg_len);
 	o->op.kind = STORE_ADMIN;
 	o->op.done = on_done;
 	o->op.arg = o;
-	o->op.admin.realm = str_of(a->host.conf->realm);
+	o->op.admin.realm = (struct str){ o->realm, realm.len };
 	o->op.admin.name = (struct str){ o->user, q->arg_len };
 	o->op.admin.value = str_of(o->value);
 	o->q = q;

@@ -452,8 +452,7 @@ enum MHD_Result admin_sessions_end(struct admin_request *q)
 
 /* --- a user --- */
 
-/* Users are named within one. */
-static struct str realm_of(const struct admin_request *q)
+struct str admin_sessions_realm(const struct admin_request *q)
 {
 	struct str realm = admin_query_find(&q->query, "realm");
 
@@ -463,7 +462,7 @@ static struct str realm_of(const struct admin_request *q)
 static json_t *user_json(const struct admin_request *q)
 {
 	const struct conf *conf = q->a->host.conf;
-	struct str realm = realm_of(q);
+	struct str realm = admin_sessions_realm(q);
 	struct turn_traffic up = { 0, 0 }, down = { 0, 0 };
 	uint64_t n = 0, dropped = 0;
 
@@ -493,14 +492,14 @@ enum MHD_Result admin_sessions_user(struct admin_request *q)
 	if (q->ask)
 		return late(q, &result) ? result
 					: admin_reply_json(q, MHD_HTTP_OK, user_json(q));
-	if (realm_of(q).len > RELAY_LISTING_REALM)
+	if (admin_sessions_realm(q).len > RELAY_LISTING_REALM)
 		return admin_reply_problem(q, 400, "realm is too long");
 	if (q->arg_len > RELAY_LISTING_USER)
 		return admin_reply_problem(q, 400, "user is too long");
 	l = relay_listing_new(RELAY_LISTING_PAGE, 0);
 	if (l) {
 		(void)set_user(&l->filter, (struct str){ q->arg, q->arg_len });
-		(void)set_realm(&l->filter, realm_of(q));
+		(void)set_realm(&l->filter, admin_sessions_realm(q));
 	}
 	return begin(q, l, -1, 0);
 }

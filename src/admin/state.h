@@ -81,6 +81,10 @@ admin_handler_fn admin_health_live, admin_health_ready, admin_metrics_serve, adm
 	admin_mint_serve, admin_mint_check, admin_order_revoke, admin_mint_rest,
 	admin_history_serve;
 
+/* --- sessions.c --- */
+/* The realm that a request names its user in: that of `?realm=`, else the server's. Borrowed from `q`. */
+struct str admin_sessions_realm(const struct admin_request *q);
+
 /* --- http.c --- */
 /* Lets libmicrohttpd work; after connections were resumed. Not from within a handler. */
 void admin_http_turn(struct admin *a);

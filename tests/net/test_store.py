@@ -269,6 +269,21 @@ def revoke(t):
     clients["erin"].refresh()
 
 
+@test("a realm that ?realm= names is where limits are set and credentials withdrawn, and no other", timeout=60,
+      not_coturn=NOT_THERE)
+def of_realm(t):
+    store = stores.Redis(t)
+    port = with_stats_port(t, store)
+    for path, method, body in (("/api/v1/users/dave/quota", "PUT", {"max_allocations": 1}),
+                               ("/api/v1/credentials/dave", "DELETE", None)):
+        equal(port.ask(method, path + "?realm=south.test", body).status, 200, path)
+        equal(port.ask(method, path + "?realm=" + "x" * 513, body).status, 400, path + " with a long realm")
+    equal(store.do("HGET", "taciturn:{south.test}:quota:dave", "max_allocations"), "1", "the limit there")
+    check(store.do("HGET", "taciturn:{south.test}:revoked", "dave"), "withdrawn there")
+    equal(store.do("--raw", "KEYS", "taciturn:{%s}:quota:*" % stores.REALM), "", "limits here")
+    equal(store.do("HLEN", "taciturn:{%s}:revoked" % stores.REALM), "0", "withdrawn here")
+
+
 @test("a Redis of the server's is nobody's peer, though its range is: for users, and for statistics alone",
       timeout=60, not_coturn=NOT_THERE)
 def not_a_peer(t):
