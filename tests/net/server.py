@@ -30,6 +30,9 @@ COTURN_ALWAYS = {"no-cli": True, "no-tls": True, "no-dtls": True, "simple-log": 
                  "log-file": "stdout", "lt-cred-mech": True}
 
 
+ASAN_OPTIONS = "exitcode=99:detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1"
+
+
 class ServerFailed(AssertionError):
     pass
 
@@ -37,7 +40,7 @@ class ServerFailed(AssertionError):
 def sanitizer_env(more):
     """Every report ends the process with a status that is not 0, or is found by REPORT."""
     env = dict(os.environ)
-    env["ASAN_OPTIONS"] = "exitcode=99:detect_leaks=1:abort_on_error=0:detect_stack_use_after_return=1"
+    env["ASAN_OPTIONS"] = ASAN_OPTIONS
     env["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1:exitcode=99"
     env["LSAN_OPTIONS"] = "exitcode=99"
     env["TSAN_OPTIONS"] = "exitcode=66:halt_on_error=0:second_deadlock_stack=1:history_size=4"

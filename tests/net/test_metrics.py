@@ -6,6 +6,7 @@ import urllib.parse
 
 import lab
 from harness import check, equal, test
+from server import ASAN_OPTIONS
 from statsport import CONF, StatsPort
 from test_clients import end_load, start_load, with_peer
 
@@ -85,7 +86,8 @@ def truth(t):
 @test("5,000 scrapes and calls while datagrams pass: none is lost or late, memory and descriptors stay",
       timeout=120, not_coturn=OURS)
 def many(t):
-    s = t.server(**{k.replace("-", "_"): v for k, v in CONF.items()})
+    # AddressSanitizer keeps 256 MiB of what was freed, if nobody tells it otherwise
+    s = t.bare_server().start(CONF, env={"ASAN_OPTIONS": ASAN_OPTIONS + ":quarantine_size_mb=4"})
     p = StatsPort(t, role="read")
     c, peer = t.client(), t.peer()
     c.allocate()
@@ -105,6 +107,6 @@ def many(t):
     print("# a request and a datagram: median %.2f ms, 99 %% %.2f ms; memory %+d KiB"
           % (sorted(waits)[2500] * 1000, sorted(waits)[4950] * 1000, grown))
     check(sorted(waits)[4950] < 0.1 * t.scale, "1 %% wait for more than %.3f s", sorted(waits)[4950])
-    check(grown < 1024 or t.tag != "plain", "memory grows by %d KiB", grown)  # sanitizers keep what was freed
+    check(grown < 1024 * t.scale ** 3, "memory grows by %d KiB", grown)  # a sanitizer keeps what was freed
     equal(s.n_fds(), fds, "descriptors")
     equal(p.metrics()['taciturn_path_packets_total{path="user"}'], 5000, "packets relayed by this program")
