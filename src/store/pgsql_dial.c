@@ -1,6 +1,7 @@
 #include "store/pgsql_dial.h"
 
 #include <libpq-fe.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -12,8 +13,12 @@
 
 #include "base/crypto.h"
 
+/* Longer than a database at hand takes; one that does not answer must not hold up the end of the server. */
+enum { CANCEL_WAIT_MS = 1000 };
+
 struct store_pgsql_dial {
 	struct net_watch watch;
+	pthread_t thread;
 	store_pgsql_dial_fn *fn;
 	void *arg;
 	int fd;		      /* readable: the thread is done */
@@ -60,6 +65,7 @@ static void on_done(int fd, void *arg)
 	if (read(fd, &n, sizeof n) != sizeof n)
 		return;
 	net_loop_unwatch(&d->watch);
+	pthread_join(d->thread, NULL);
 	conn = d->conn;
 	d->conn = NULL;
 	if (PQstatus(conn) != CONNECTION_OK) {
@@ -76,8 +82,6 @@ enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *
 				store_pgsql_dial_fn *fn, void *arg)
 {
 	struct store_pgsql_dial *d = calloc(1, sizeof *d + strlen(conninfo) + 1);
-	pthread_attr_t attr;
-	pthread_t thread;
 	sigset_t all, before;
 	int no;
 
@@ -94,26 +98,32 @@ enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *
 		free(d);
 		return ERR_SYS;
 	}
-	pthread_attr_init(&attr);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	no = pthread_create(&thread, &attr, dial, d);
+	no = pthread_create(&d->thread, NULL, dial, d);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	pthread_attr_destroy(&attr);
 	if (no) {
+		net_loop_unwatch(&d->watch);
 		atomic_store(&d->refs, 1);
-		store_pgsql_dial_cancel(d);
+		drop(d);
 		return err_from_errno(no);
 	}
 	*out = d;
 	return OK;
 }
 
+/* libpq has no way to be called back. If the process ended while it is in OpenSSL, that would be freed under it. */
 void store_pgsql_dial_cancel(struct store_pgsql_dial *d)
 {
+	struct pollfd done;
+
 	if (!d)
 		return;
 	net_loop_unwatch(&d->watch);
+	done = (struct pollfd){ d->fd, POLLIN, 0 };
+	if (poll(&done, 1, CANCEL_WAIT_MS) == 1)
+		pthread_join(d->thread, NULL);
+	else
+		pthread_detach(d->thread);
 	drop(d);
 }

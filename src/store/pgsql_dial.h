@@ -17,5 +17,8 @@ typedef void store_pgsql_dial_fn(void *arg, struct pg_conn *conn, const char *wh
 /* Begins; fn is called once, from the loop, unless the attempt is cancelled. `conninfo` is copied. */
 must_check enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *loop,
 					   const char *conninfo, store_pgsql_dial_fn *fn, void *arg);
-/* Forgets the attempt; its thread ends by itself. NULL is fine. After fn was called, it is over already. */
+/*
+ * Forgets the attempt. Waits for its thread, a second at most; one that hangs longer ends by itself. NULL is fine.
+ * After fn was called, it is over already.
+ */
 void store_pgsql_dial_cancel(struct store_pgsql_dial *d);
