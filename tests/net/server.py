@@ -179,6 +179,25 @@ class Server:
     def signal(self, sig):
         signal.pidfd_send_signal(self.pidfd, sig)
 
+    @contextlib.contextmanager
+    def held(self):
+        """Every thread stands still within; a signal alone lets them run on until it reaches them."""
+        self.signal(signal.SIGSTOP)
+        try:
+            deadline = time.monotonic() + 10
+            while not all(state == "T" for state in self._states()):
+                if time.monotonic() > deadline:
+                    raise ServerFailed("the server does not stand still")
+                time.sleep(0.0005)  # nothing tells when a process that is not ours to wait for has stopped
+            yield
+        finally:
+            self.signal(signal.SIGCONT)
+
+    def _states(self):
+        for path in glob.glob("/proc/%d/task/*/stat" % self.pid):
+            with contextlib.suppress(OSError), open(path) as f:
+                yield f.read().rpartition(")")[2].split()[0]
+
     def wait(self, timeout):
         """The exit status; a negative one names the signal."""
         try:

@@ -1,6 +1,5 @@
 """What the metrics say of set-up, delay, refusals, credentials, handshakes, legs and users is what happened."""
 import re
-import signal
 import ssl
 import time
 
@@ -71,10 +70,9 @@ def delay(t):
 
     def held_up():
         """Sooner or later a stop of 60 ms falls into the half second of a window."""
-        s.signal(signal.SIGSTOP)
-        c.send_channel(0x4000, b"waits")
-        time.sleep(0.06)  # that is what the delay will be
-        s.signal(signal.SIGCONT)
+        with s.held():
+            c.send_channel(0x4000, b"waits")
+            time.sleep(0.06)  # that is what the delay will be
         both()
         return any(le > 0.05 for le in buckets(p.metrics(), "taciturn_relay_delay_seconds", 'direction="up"'))
 
@@ -87,21 +85,19 @@ def overflow(t):
     c, peer = t.client(), t.peer()
     c.allocate()
     c.bind(0x4000, *peer.getsockname())
-    s.signal(signal.SIGSTOP)
-    for _ in range(200):
-        peer.sendto(b"x" * 1000, c.relayed)
-    s.signal(signal.SIGCONT)
+    with s.held():
+        for _ in range(200):
+            peer.sendto(b"x" * 1000, c.relayed)
     t.until(lambda: p.metrics()["taciturn_rx_peer_packets_total"] > 0, "some came through")
     peer.sendto(b"one more", c.relayed)
     lost = t.until(lambda: p.metrics()["taciturn_drop_overflow_total"], "lost datagrams are counted")
     m = p.metrics()
     equal(m["taciturn_rx_peer_packets_total"] + lost, 201, "those that came and those that did not")
     equal(p.sessions()["sessions"][0]["dropped"], lost, "dropped, of the session")
-    s.signal(signal.SIGSTOP)
-    for _ in range(200):
-        peer.sendto(b"x" * 1000, c.relayed)
-    c.send_raw(c.signed(4, [(0x000D, b"\0\0\0\0")]))  # Refresh: the end comes before anything else could tell
-    s.signal(signal.SIGCONT)
+    with s.held():
+        for _ in range(200):
+            peer.sendto(b"x" * 1000, c.relayed)
+        c.send_raw(c.signed(4, [(0x000D, b"\0\0\0\0")]))  # Refresh: the end comes before anything else could tell
     t.until(lambda: p.metrics()["taciturn_sessions_ended_total{reason=\"deleted\"}"] == 1, "the session ends")
     m = p.metrics()
     total = m["taciturn_rx_peer_packets_total"] + m["taciturn_drop_overflow_total"]

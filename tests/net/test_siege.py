@@ -4,7 +4,6 @@ import contextlib
 import os
 import random
 import select
-import signal
 import ssl
 import struct
 import time
@@ -246,10 +245,9 @@ def say_hello(t, s, port, before):
     room_for_sockets()
     crowd = [t.lab.cli.tcp((lab.CLI, lab.CLI_B)[n % 2], (lab.SRV, port)) for n in range(800)]
     pulse.beat()
-    s.signal(signal.SIGSTOP)
-    for n, c in enumerate(crowd):
-        c.sendall((before % (n % 256) if before else b"") + hello)
-    s.signal(signal.SIGCONT)
+    with s.held():
+        for n, c in enumerate(crowd):
+            c.sendall((before % (n % 256) if before else b"") + hello)
     pulse.beat()
     answered = over(crowd)
     print("%d of 800 were answered before a datagram had gone there and back" % answered)

@@ -1,7 +1,6 @@
 """Clients over TCP and TLS: programs of others, framing, and the life of a connection."""
 import os
 import re
-import signal
 import socket
 import struct
 import time
@@ -182,10 +181,9 @@ def bytes_and_batches(t):
             s.client.send_bytes(s.raw[i:i + 1])
         s.verify(what + ", byte by byte")
         # as many TLS records as there are bytes, all there before the first is read
-        server.signal(signal.SIGSTOP)
-        for i in range(len(s.raw)):
-            s.client.send_bytes(s.raw[i:i + 1])
-        server.signal(signal.SIGCONT)
+        with server.held():
+            for i in range(len(s.raw)):
+                s.client.send_bytes(s.raw[i:i + 1])
         s.verify(what + ", byte by byte, read at once")
         for n in (2, 30):
             s.client.send_bytes(s.raw * n)
