@@ -21,6 +21,7 @@ enum { CTL_TTL_S = 120 }; /* of a credential, unless --ttl says otherwise */
 struct ctl {
 	const struct conf *conf; /* NULL: a command of the stats port, which needs none */
 	struct ctl_database *db; /* opened when a command first asks for it */
+	bool makes_file; /* SQLite: a file that is not there is made; else it is a mistyped name */
 	bool json;
 	json_t *rows; /* what a list collects for --json; NULL: rows are printed as they come */
 	int argc; /* what stands behind the command's name, options taken out */

@@ -82,7 +82,7 @@ static enum err wait_for_it(struct ctl_database *db)
 	return OK;
 }
 
-static enum err open_kind(const char *name, const char *conninfo, struct ctl_database **out)
+static enum err open_kind(const char *name, const char *conninfo, bool must_exist, struct ctl_database **out)
 {
 	struct ctl_database *db = calloc(1, sizeof *db);
 	struct rng rng;
@@ -105,6 +105,7 @@ static enum err open_kind(const char *name, const char *conninfo, struct ctl_dat
 					      .base = net_loop_base(db->loop),
 					      .changed = on_changed,
 					      .arg = db,
+					      .must_exist = must_exist,
 					      .timeout_ms = ANSWER_MS };
 		rng_bytes(&rng, db->env.hash_key, sizeof db->env.hash_key);
 		e = db->kind->open(&db->backend, &db->env, conninfo, db->why, sizeof db->why);
@@ -138,11 +139,11 @@ enum err ctl_database_open(struct ctl *c)
 	if (c->db)
 		return OK;
 	if (conf->redis_userdb)
-		return open_kind("redis", conf->redis_userdb, &c->db);
+		return open_kind("redis", conf->redis_userdb, !c->makes_file, &c->db);
 	if (conf->psql_userdb)
-		return open_kind("postgresql", conf->psql_userdb, &c->db);
+		return open_kind("postgresql", conf->psql_userdb, !c->makes_file, &c->db);
 	if (conf->userdb)
-		return open_kind("sqlite", conf->userdb, &c->db);
+		return open_kind("sqlite", conf->userdb, !c->makes_file, &c->db);
 	ctl_fail("the configuration names no database: redis-userdb, psql-userdb or userdb; another file: -c FILE");
 	return ERR_NOTFOUND;
 }
@@ -161,7 +162,7 @@ enum err ctl_database_open_other(const char *which, struct ctl_database **out)
 	for (size_t i = 0; equals && i < sizeof names / sizeof *names; i++)
 		if (strlen(names[i].option) == (size_t)(equals - which) &&
 		    strncmp(which, names[i].option, (size_t)(equals - which)) == 0)
-			return open_kind(names[i].kind, equals + 1, out);
+			return open_kind(names[i].kind, equals + 1, true, out);
 	ctl_fail("--from: redis-userdb=…, psql-userdb=… or userdb=FILE is expected");
 	return ERR_CONF;
 }

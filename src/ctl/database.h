@@ -4,10 +4,12 @@
 #include "ctl/ctl.h"
 #include "store/op.h"
 
-/* Opens it, on first use, and waits until it answers. What is wrong is printed. */
+/* Opens it, on first use, and waits until it answers. A file that is not there is made when c->makes_file. What is
+ * wrong is printed. */
 must_check enum err ctl_database_open(struct ctl *c);
 
-/* Opens another one: `which` is redis-userdb=…, psql-userdb=… or userdb=…. The caller closes it. */
+/* Opens another one, which has to be there: `which` is redis-userdb=…, psql-userdb=… or userdb=…. The caller
+ * closes it. */
 must_check enum err ctl_database_open_other(const char *which, struct ctl_database **out);
 void ctl_database_close(struct ctl_database *db); /* NULL is fine */
 

@@ -114,7 +114,14 @@ static int import(struct ctl *c)
 		json_decref(told);
 		return ctl_fail("usage: taciturnctl db import-coturn --from userdb=FILE (or psql-userdb=…, redis-userdb=…)");
 	}
-	if (ctl_database_open(c) || ctl_database_open_other(c->from, &from)) {
+	/* a new file for what there is to be copied, and none for a mistyped --from */
+	c->makes_file = true;
+	if (ctl_database_open_other(c->from, &from)) {
+		json_decref(told);
+		return EXIT_FAILURE;
+	}
+	if (ctl_database_open(c)) {
+		ctl_database_close(from);
 		json_decref(told);
 		return EXIT_FAILURE;
 	}
@@ -138,6 +145,7 @@ static int schema(struct ctl *c, enum store_admin_do what, const char *good)
 	struct store_op op = { .kind = STORE_ADMIN, .admin_do = what, .admin_what = STORE_ADMIN_SCHEMA };
 	enum store_status status;
 
+	c->makes_file = what == STORE_ADMIN_INIT;
 	if (ctl_database_open(c))
 		return EXIT_FAILURE;
 	status = ctl_database_ask(c->db, &op);

@@ -98,6 +98,8 @@ static int withdraw(struct ctl *c, struct str secret)
 	char why[256] = "";
 	int status;
 
+	if (ctl_database_open(c)) /* each try would say so */
+		return EXIT_FAILURE;
 	if (c->end_sessions && mark(c, STORE_ADMIN_SET, secret, why) != STORE_OK)
 		return ctl_fail("nothing was removed: %s", why[0] ? why : "the database does not answer");
 	status = ctl_database_admin(c, STORE_ADMIN_DEL, &op, NULL, NULL);

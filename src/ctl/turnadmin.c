@@ -410,7 +410,7 @@ static int act(struct admin *a)
 
 int ctl_turnadmin(int argc, char **argv)
 {
-	struct admin a = { .action = 0 };
+	struct admin a = { .ctl.makes_file = true }; /* as coturn's program does, whatever it is asked for */
 	int opt, status = EXIT_SUCCESS;
 
 	while (!status &&

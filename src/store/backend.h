@@ -17,5 +17,6 @@ struct store_env {
 	/* A connection to a database or a Sentinel stands, on that socket. */
 	void (*reached)(void *arg, int fd);
 	void *arg;
+	bool must_exist; /* SQLite: a file that is not there is not made, and an empty one gets no tables */
 	unsigned timeout_ms; /* of one answer; backends give up a connection that is silent for longer */
 };

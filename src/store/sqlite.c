@@ -111,7 +111,8 @@ static void *neighbour(void *arg)
 		pthread_mutex_unlock(&b->lock);
 		why[0] = '\0';
 		if (!b->file)
-			store_sqlite_file_open(&b->file, b->path, b->env.timeout_ms, &b->facts, why);
+			store_sqlite_file_open(&b->file, b->path, b->env.must_exist, b->env.timeout_ms, &b->facts,
+					       why);
 		pthread_mutex_lock(&b->lock);
 		b->open = b->file != NULL;
 		if (!was_open) {

@@ -248,13 +248,25 @@ static bool make(const char *path, char why[STORE_SQLITE_WHY])
 	return true; /* one that may only be read has users all the same */
 }
 
-void store_sqlite_file_open(struct store_sqlite_file **out, const char *path, unsigned busy_ms,
+/* The name comes last: a long one is cut off, and what to do is not. */
+static bool find(const char *path, char why[STORE_SQLITE_WHY])
+{
+	if (access(path, F_OK) == 0)
+		return true;
+	if (errno == ENOENT || errno == ENOTDIR)
+		snprintf(why, STORE_SQLITE_WHY, "there is no such file, 'taciturnctl db init' makes one: %s", path);
+	else
+		snprintf(why, STORE_SQLITE_WHY, "%s: %s", strerror(errno), path);
+	return false;
+}
+
+void store_sqlite_file_open(struct store_sqlite_file **out, const char *path, bool must_exist, unsigned busy_ms,
 			    struct store_sql_facts *facts, char why[STORE_SQLITE_WHY])
 {
 	struct store_sqlite_file *f;
 
 	*out = NULL;
-	if (!make(path, why))
+	if (!(must_exist ? find(path, why) : make(path, why)))
 		return;
 	f = calloc(1, sizeof *f);
 	if (!f) {
@@ -273,7 +285,7 @@ void store_sqlite_file_open(struct store_sqlite_file **out, const char *path, un
 	 * file that may only be read stays as it is. */
 	plain(f, "PRAGMA journal_mode = WAL");
 	plain(f, "PRAGMA synchronous = FULL");
-	if (is_empty(f))
+	if (!must_exist && is_empty(f))
 		schema(f, STORE_ADMIN_INIT, why);
 	if (schema(f, STORE_ADMIN_CHECK, why) == STORE_OK)
 		why[0] = '\0';

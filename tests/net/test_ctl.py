@@ -163,6 +163,47 @@ def coturn(t):
         t.client(user=user, password=password).allocate()
 
 
+@test("a mistyped file is one line that names it and what makes one, and no file; db init, an import and turnadmin make it",
+      timeout=90, not_coturn=NOT_THERE)
+def mistyped(t):
+    store = stores.Sqlite(t)
+    good, store.conf["userdb"] = store.conf["userdb"], os.path.join(t.dir, "turmdb")
+    path = store.conf["userdb"]
+
+    def refused(*argv, text="", named=path):
+        line = ctl(t, store, *argv, text=text, status=1)
+        check(line.count("\n") == 1 and named in line and "taciturnctl db init" in line, "%s: %r", argv, line)
+        check(not os.path.exists(named), "%s made a file", argv)
+
+    for argv in (("user", "list"), ("user", "remove", "dave"), ("secret", "list"), ("quota", "show", "dave"), ("db", "check"),
+                 ("quota", "set", "dave", "max_allocations=3"), ("quota", "remove", "dave"), ("usage", "dave"),
+                 ("credential", "--user", "dave"), ("--json", "user", "list"), ("secret", "add", "--generate")):
+        refused(*argv)
+    refused("user", "add", "dave", "--file", "-", text="diver\n")
+    refused("secret", "remove", "--file", "-", text="north\n")
+    refused("secret", "remove", "--end-sessions", "--file", "-", text="north\n")
+    refused("db", "import-coturn", "--from", "userdb=%s.old" % path, named=path + ".old")
+    check(not os.path.exists(path), "an import from nowhere made a file")
+    with open(path, "w"):  # an empty one is as little a database
+        pass
+    check("taciturnctl db init" in ctl(t, store, "db", "check", status=1), "what an empty file lacks is said")
+    check("taciturnctl db init" in ctl(t, store, "user", "list", status=1), "what an empty file lacks is said")
+    ctl(t, store, "db", "init")
+    equal(ctl(t, store, "user", "list"), "", "users")
+    os.remove(path)
+    ctl(t, store, "db", "init")
+    equal(os.stat(path).st_mode & 0o777, 0o600, "mode of a new file")
+    ctl(t, store, "db", "check")
+    for name in os.listdir(t.dir):
+        if name.startswith("turmdb"):
+            os.remove(os.path.join(t.dir, name))
+    ctl(t, store, "db", "import-coturn", "--from", "userdb=" + good)
+    check(os.path.exists(path), "an import made no file")
+    other = os.path.join(t.dir, "by-turnadmin")
+    equal(ctl(t, None, "-l", "-b", other, "-r", REALM, name="turnadmin"), "", "turnadmin -l, where coturn's makes the file")
+    check(os.path.exists(other), "turnadmin made no file")
+
+
 def ask(t, *argv, token="admin", status=0, url="http://%s:%d" % (lab.SRV, statsport.PORT), text="", env=None):
     """taciturnctl at the stats port, from a client's host: it has no configuration there."""
     path = os.path.join(t.dir, "token")
