@@ -1,5 +1,5 @@
 #include <stdio.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/bug.h"
 #include "base/rng.h"
@@ -96,7 +96,7 @@ static enum err judge(const struct look *l, conf_report_fn *report, void *arg)
 
 static enum err look_at(struct look *l, const char *conninfo, conf_report_fn *report, void *arg)
 {
-	struct store_env env = { .changed = on_changed, .arg = l, .timeout_ms = ANSWER_MS };
+	struct store_env env = { .changed = on_changed, .arg = l, .must_exist = true, .timeout_ms = ANSWER_MS };
 	struct rng rng;
 	enum err e = net_loop_new(&l->loop);
 
@@ -123,15 +123,26 @@ static enum err look_at(struct look *l, const char *conninfo, conf_report_fn *re
 	return e;
 }
 
+/* What the server makes when it starts; by looking nothing is made. NULL: there is a file with something in it. */
+static const char *unmade(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0)
+		return "there is no such file; it is made when the server starts";
+	return st.st_size == 0 ? "the file is empty; its tables are made when the server starts" : NULL;
+}
+
 enum err store_check(const struct conf *conf, conf_report_fn *report, void *arg)
 {
 	const char *conninfo;
 	struct look users = { .kind = store_kinds_users(conf, &conninfo, &users.option) };
 	struct look counts = { .option = "redis-statsdb", .kind = store_kinds_counts(conf) };
 	enum err e = OK, second = OK;
+	const char *none = users.kind && users.kind == store_kinds_file() ? unmade(conninfo) : NULL;
 
-	if (users.kind == store_kinds_file() && users.kind && access(conninfo, F_OK) != 0)
-		e = tell(&users, false, "there is no such file; it is made when the server starts", report, arg);
+	if (none)
+		e = tell(&users, false, none, report, arg);
 	else if (users.kind)
 		e = look_at(&users, conninfo, report, arg);
 	if (conf->redis_statsdb && *conf->redis_statsdb && counts.kind)

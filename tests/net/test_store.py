@@ -389,7 +389,11 @@ def check_config(t, store):
     else:
         store.conf["userdb"] += ".new"
         checked(t, store, True, "made when the server starts", "is good")
-        check(not os.path.exists(store.conf["userdb"]), "nothing was made by looking")
+        check(not os.path.exists(store.conf["userdb"]), "a file was made by looking")
+        with open(store.conf["userdb"], "w"):
+            pass
+        checked(t, store, True, "is empty", "is good")
+        equal(os.stat(store.conf["userdb"]).st_size, 0, "size of a file that was looked at")
 
 
 def at(times, share):
