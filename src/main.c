@@ -371,12 +371,13 @@ static int serve(struct app *a)
 	return worker_control_run(&a->control) ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
-/* --check-config: what the table cannot know, the files and the databases that it names. */
+/* --check-config: what the table cannot know, the files, the databases and the addresses that it names. */
 static int check_outside(struct app *a)
 {
 	enum err certs = app_certs_load(a), stores = store_check(a->conf, to_stderr, NULL);
 
 	app_certs_free(a);
+	worker_listen_check(a->conf, to_stderr, NULL);
 	if (certs || stores)
 		return EXIT_FAILURE;
 	puts("the configuration is good");

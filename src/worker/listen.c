@@ -99,6 +99,52 @@ enum err worker_listen_open(const struct conf *conf, struct worker_sockets *out,
 	return OK;
 }
 
+/* --- --check-config --- */
+
+/* Any port will do: those of the configuration may be a running server's. */
+static void look_for(const char *option, const struct addr *at, conf_report_fn *report, void *arg)
+{
+	const struct net_sock_options o = { .kind = NET_SOCK_RELAY };
+	char text[ADDR_IP_TEXT], line[128];
+	struct addr any_port = *at;
+	int fd;
+
+	any_port.port = 0;
+	if (!net_sock_udp(&any_port, &o, &fd)) {
+		net_sock_close(&fd);
+		return;
+	}
+	if (errno != EADDRNOTAVAIL)
+		return;
+	snprintf(line, sizeof line, "%s: this host has no address %s; the server does not start where it is missing",
+		 option, addr_print_ip(at, text));
+	report(false, line, arg);
+}
+
+static bool is_listened_on(const struct conf *conf, const struct addr *at)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		if (addr_ip_eq(&conf->listeners[i], at))
+			return true;
+	return false;
+}
+
+void worker_listen_check(const struct conf *conf, conf_report_fn *report, void *arg)
+{
+	for (size_t i = 0; i < conf->n_listeners; i++)
+		look_for("listening-ip", &conf->listeners[i], report, arg);
+	for (size_t i = 0; i < conf->n_relays && !conf->stun_only; i++) {
+		const struct addr *inner = &conf->relays[i].inner;
+
+		if (conf->relay_ip.n)
+			look_for("relay-ip", inner, report, arg);
+		else if (!is_listened_on(conf, inner)) /* else it was told */
+			look_for("external-ip", inner, report, arg);
+	}
+	if (conf->has_http && conf->http_wanted)
+		look_for("http-address", &conf->http, report, arg);
+}
+
 void worker_listen_close(struct worker_sockets *s)
 {
 	for (size_t i = 0; i < s->n; i++)

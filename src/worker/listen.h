@@ -22,4 +22,7 @@ static inline size_t worker_listen_count(const struct conf *conf)
  * does not have too, is reported through `report`, with what to do about it. */
 must_check enum err worker_listen_open(const struct conf *conf, struct worker_sockets *out,
 				       conf_report_fn *report, void *arg);
+/* For --check-config: a warning for each address of the configuration that this host does not have, by its option.
+ * Nothing is listened on, so that a running server need not be stopped. */
+void worker_listen_check(const struct conf *conf, conf_report_fn *report, void *arg);
 void worker_listen_close(struct worker_sockets *s);

@@ -106,6 +106,28 @@ def config_errors(t):
     check("nocolon" not in text.replace("user=nocolon", ""), "the message repeats what may be a secret")
 
 
+@test("--check-config warns of each address that this host does not have, by its option, beside a running server too",
+      not_coturn=NOT_THERE)
+def config_addresses(t):
+    t.server()
+    base = ["listening-ip=" + lab.SRV, "realm=example.org", "user=a:b"]
+    strange = ["10.99.99.98", "10.99.99.99", "2001:db8:99::1"]
+    for lines, warned in (([], []),
+                          (["relay-ip=" + lab.SRV], []),
+                          (["relay-ip=" + strange[0], "relay-ip=" + lab.SRV, "relay-ip=" + strange[2]],
+                           [("relay-ip", strange[0]), ("relay-ip", strange[2])]),
+                          (["listening-ip=" + strange[1]], [("listening-ip", strange[1])]),
+                          (["external-ip=203.0.113.1/" + strange[0]], [("external-ip", strange[0])]),
+                          (["http-port=9641", "http-address=" + strange[1], "http-token=read:sixteen-or-more-bytes"],
+                           [("http-address", strange[1])]),
+                          (["stun-only", "relay-ip=" + strange[0]], [])):
+        status, text = check_config(t, base + lines)
+        equal(status, 0, "exit status for %s: %s" % (lines, text))
+        check("is good" in text, "%s: %s", lines, text)
+        said = re.findall(r"warning: ([a-z-]+): this host has no address (\S+);", text)
+        equal(said, warned, "what is warned of with %s: %s" % (lines, text))
+
+
 @test("--check-config: rules between options", not_coturn=NOT_THERE)
 def config_rules(t):
     base = ["listening-ip=" + lab.SRV, "realm=example.org", "user=a:b"]
