@@ -198,7 +198,6 @@ static void plan_change(struct store_sql_run *r)
 	const char *p[6] = { store_sql_run_text(r, r->op->admin.realm, &clean),
 			     store_sql_run_text(r, r->op->admin.name, &clean) };
 
-	r->writes = true;
 	if (whats[what].set == N_STORE_SQL_STMT) {
 		r->status = STORE_UNSUPPORTED;
 	} else if (r->op->admin_do == STORE_ADMIN_DEL) {
@@ -345,7 +344,6 @@ static void plan_init(struct store_sql_run *r)
 	const struct store_sql_schema_table *tables = store_sql_schema_tables(&n);
 	const char *version = store_sql_run_number(r, STORE_SQL_SCHEMA_VERSION);
 
-	r->writes = true;
 	for (size_t i = 0; i < n; i++)
 		store_sql_run_adhoc(r, tables[i].create);
 	store_sql_run_call(r, STORE_SQL_STMT_VERSION_SET, &version, 1);

@@ -203,7 +203,6 @@ static bool plan_batch(struct store_sql_run *r, unsigned phase)
 
 	if (phase > 0 || !store_sql_run_has_ours(r))
 		return false;
-	r->writes = true;
 	if (op->n_usage)
 		plan_usage(r);
 	for (size_t i = 0; i < op->n_records; i++)

@@ -75,7 +75,7 @@ bool store_sql_run_plan(struct store_sql_run *r)
 		return false;
 	r->n_calls = 0;
 	r->n_done = 0;
-	r->alone = r->writes = r->looking = false;
+	r->alone = r->looking = false;
 	/* somebody may have run db init since the last look */
 	if (r->phase == 0 && !looked && needs_ours(r->op) &&
 	    (!r->facts->has_ours || r->facts->version > STORE_SQL_SCHEMA_VERSION)) {

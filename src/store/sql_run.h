@@ -62,7 +62,6 @@ struct store_sql_run {
 	struct store_sql_call *calls; /* of this phase */
 	size_t n_calls;
 	bool alone;  /* each call stands for itself; else they are one transaction */
-	bool writes; /* any of them changes something */
 	enum store_status status;
 
 	/* sql_run.c's */

@@ -134,23 +134,24 @@ static void do_run(struct store_sqlite_file *f, struct store_sql_run *r)
 	}
 }
 
-static void fail_writes(struct list *batch, enum store_status status, const char *why)
-{
-	for (struct list *n = batch->next; n != batch; n = n->next) {
-		struct store_sql_run *r = list_entry(n, struct store_sql_run, node);
-
-		if (r->status != STORE_OK || !r->writes)
-			continue;
-		r->status = status;
-		snprintf(r->op->why, sizeof r->op->why, "%s", why);
-	}
-}
-
-/* Whether an op of this kind changes something, before it is planned: the lock is taken for the transaction. */
+/* Whether an op of this kind changes something, in any phase. */
 static bool may_write(const struct store_op *op)
 {
 	return op->kind == STORE_USAGE || op->kind == STORE_RECORD ||
 	       (op->kind == STORE_ADMIN && op->admin_do != STORE_ADMIN_LIST && op->admin_do != STORE_ADMIN_CHECK);
+}
+
+/* What a run of the batch, those from the first to before `end`, has written was undone after it had succeeded. */
+static void fail_writes(struct list *batch, const struct list *end, enum store_status status, const char *why)
+{
+	for (struct list *n = batch->next; n != end; n = n->next) {
+		struct store_sql_run *r = list_entry(n, struct store_sql_run, node);
+
+		if (r->status != STORE_OK || !may_write(r->op))
+			continue;
+		r->status = status;
+		snprintf(r->op->why, sizeof r->op->why, "%s", why);
+	}
 }
 
 void store_sqlite_file_run(struct store_sqlite_file *f, struct list *batch)
@@ -184,10 +185,10 @@ void store_sqlite_file_run(struct store_sqlite_file *f, struct list *batch)
 		if (r->status == STORE_OK)
 			do_run(f, r);
 		if (sqlite3_get_autocommit(f->db))
-			fail_writes(batch, STORE_REFUSED, "the transaction was undone: is the disk full?");
+			fail_writes(batch, n->next, STORE_REFUSED, "the transaction was undone: is the disk full?");
 	}
 	if (!sqlite3_get_autocommit(f->db) && !plain(f, "COMMIT")) {
-		fail_writes(batch, fault_of(f->db) == STORE_SQL_LOST ? STORE_DOWN : STORE_REFUSED,
+		fail_writes(batch, batch, fault_of(f->db) == STORE_SQL_LOST ? STORE_DOWN : STORE_REFUSED,
 			    sqlite3_errmsg(f->db));
 		plain(f, "ROLLBACK");
 	}

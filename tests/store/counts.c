@@ -120,6 +120,40 @@ static void many_batches_in_flight_add_up(void **state)
 	assert_int_equal(last.total_bytes, N);
 }
 
+/* SQLite: many go in one transaction, and a disk that is full undoes all of it. */
+static void what_was_undone_is_not_acknowledged(void **state)
+{
+	enum { N = 220, BAD_EACH = 40, BAD_EPOCH = 13 };
+	struct str r = world_realm(), node = world_realm();
+	struct store_usage rows[N], last = { .realm = r, .user = STR_LIT("alice"), .period = "2026-11" };
+	struct asked *all[N];
+	uint64_t n_good = 0;
+
+	(void)state;
+	if (!world_control("undoing", NULL, 0))
+		skip();
+	for (size_t i = 0; i < N; i++) {
+		bool bad = i % BAD_EACH == BAD_EACH - 1;
+
+		rows[i] = (struct store_usage){ .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 1 };
+		all[i] = batch_new(STORE_USAGE, node, bad ? BAD_EPOCH : 1, i + 1);
+		all[i]->op.usage = &rows[i];
+		all[i]->op.n_usage = 1;
+		asked_start(all[i], world.b);
+	}
+	for (size_t i = 0; i < N; i++) {
+		asked_wait(all[i]);
+		assert_int_equal(all[i]->status, all[i]->op.epoch == BAD_EPOCH ? STORE_REFUSED : all[i]->status);
+		assert_true(all[i]->status == STORE_OK || all[i]->status == STORE_REFUSED);
+		n_good += all[i]->status == STORE_OK;
+		asked_free(all[i]);
+	}
+	assert_true(world_control("not-undoing", NULL, 0));
+	usage(node, 2, 1, &last, 1);
+	assert_int_equal(last.total_bytes, n_good);
+	print_message("# %llu of %d were kept\n", (unsigned long long)n_good, N);
+}
+
 static void a_record_is_kept_once(void **state)
 {
 	struct str r = world_realm(), node = world_realm();
@@ -205,6 +239,7 @@ int suite_counts(void)
 		cmocka_unit_test(limits_of_a_user_come_with_usage),
 		cmocka_unit_test(usage_is_listed_by_period),
 		cmocka_unit_test(many_batches_in_flight_add_up),
+		cmocka_unit_test(what_was_undone_is_not_acknowledged),
 		cmocka_unit_test(a_record_is_kept_once),
 		cmocka_unit_test(a_record_does_not_hide_usage),
 		cmocka_unit_test(events_set_and_delete_a_status),

@@ -218,6 +218,14 @@ class Fresh(Sqlite):
     def do_roomy(self, _rest):
         self.sql("DROP TRIGGER full")
 
+    def do_undoing(self, _rest):
+        """A batch of the epoch 13 takes with it what its transaction holds, as a disk does that is full."""
+        self.sql("CREATE TRIGGER undo BEFORE INSERT ON taciturn_batches WHEN new.epoch = 13 "
+                 "BEGIN SELECT RAISE(ROLLBACK, 'undone'); END")
+
+    def do_not_undoing(self, _rest):
+        self.sql("DROP TRIGGER undo")
+
 
 @database
 class CoturnsFile(Sqlite):
