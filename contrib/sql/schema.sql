@@ -59,7 +59,10 @@ CREATE TABLE IF NOT EXISTS admin_user (
 	PRIMARY KEY (name)
 );
 
--- taciturn's own: limits, usage, session records, what was withdrawn
+-- taciturn's own: limits, usage, session records, what was withdrawn. Rows of taciturn_usage go 62 days after the
+-- last that was added; those of taciturn_batches, by which a batch counts once though it is sent again, 30 days
+-- after the next process of their node began, or a year after their own did. The server's user needs SELECT,
+-- INSERT, UPDATE and DELETE.
 CREATE TABLE IF NOT EXISTS taciturn_schema (
 	version integer NOT NULL
 );

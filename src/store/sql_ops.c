@@ -6,8 +6,13 @@
 #include "base/bug.h"
 
 enum {
-	PURGE_EVERY = 600,	   /* batches: at one a second, each ten minutes */
+	PURGE_EVERY = 600,	   /* batches: at one a second, each ten minutes; and the first of a process */
 	PURGE_AGE_S = 62 * 86400, /* two of the longest periods */
+	/* A batch may come a second time for as long as its spool file waits, which is bounded by its size alone. A
+	 * file is read as soon as a process of the node finds the database; so 30 days after one has begun. A node
+	 * that never comes back has a year. */
+	BATCH_AGE_S = 30 * 86400,
+	BATCH_AGE_MAX_S = 366 * 86400,
 };
 
 static bool plan_key(struct store_sql_run *r, unsigned phase)
@@ -164,10 +169,24 @@ static void plan_usage(struct store_sql_run *r)
 		store_sql_run_call(r, STORE_SQL_STMT_USAGE_ADD, p, ARRAY_LEN(p));
 	}
 	store_sql_run_call(r, STORE_SQL_STMT_BATCH_DONE, p, 3);
-	if (op->seq % PURGE_EVERY == 0) {
-		p[0] = store_sql_run_number(r, tick_wall_s() - PURGE_AGE_S);
-		store_sql_run_call(r, STORE_SQL_STMT_USAGE_PURGE, p, 1);
-	}
+}
+
+/* An epoch of that long ago: relay_shared_new() makes them, of microseconds. */
+static const char *epoch_before(struct store_sql_run *r, int64_t age_s)
+{
+	return store_sql_run_number(r, (tick_wall_s() - age_s) * 1000000);
+}
+
+/* Once the batch is in: it does not hang on what is swept up here, nor on the right to do so. */
+static void plan_purge(struct store_sql_run *r)
+{
+	const char *oldest = store_sql_run_number(r, tick_wall_s() - PURGE_AGE_S);
+	const char *const p[] = { store_sql_run_text(r, r->op->node, NULL), store_sql_run_number(r, r->op->epoch),
+				  epoch_before(r, BATCH_AGE_S), epoch_before(r, BATCH_AGE_MAX_S) };
+
+	r->alone = true;
+	store_sql_run_call(r, STORE_SQL_STMT_USAGE_PURGE, &oldest, 1);
+	store_sql_run_call(r, STORE_SQL_STMT_BATCH_PURGE, p, ARRAY_LEN(p));
 }
 
 static void plan_record(struct store_sql_run *r, const struct store_record *c)
@@ -201,6 +220,10 @@ static bool plan_batch(struct store_sql_run *r, unsigned phase)
 {
 	struct store_op *op = r->op;
 
+	if (phase == 1 && op->seq % PURGE_EVERY == 1) {
+		plan_purge(r);
+		return true;
+	}
 	if (phase > 0 || !store_sql_run_has_ours(r))
 		return false;
 	if (op->n_usage)
@@ -233,11 +256,20 @@ static void row_batch(struct store_sql_run *r, size_t call, const struct str *ce
 {
 	struct store_usage **sorted = r->op->backend_state;
 
-	if (!r->op->n_usage || call < 1 || call > r->op->n_usage)
+	if (r->alone || !r->op->n_usage || call < 1 || call > r->op->n_usage)
 		return;
 	sorted[call - 1]->total_bytes = (uint64_t)store_sql_run_cell(cells[0], 0);
 	sorted[call - 1]->limits = limits_in(cells[1]);
 	sorted[call - 1]->has_limits = true;
 }
 
-const struct store_sql_plan store_sql_ops_batch = { plan_batch, row_batch, NULL };
+/* Of what is swept up, all: it is tried again. */
+static bool excuse_batch(struct store_sql_run *r, size_t call, enum store_sql_fault fault)
+{
+	(void)call;
+	if (r->alone && fault == STORE_SQL_REFUSED)
+		strcpy(r->note, "old rows of taciturn_usage or taciturn_batches could not be deleted: may this user?");
+	return r->alone;
+}
+
+const struct store_sql_plan store_sql_ops_batch = { plan_batch, row_batch, excuse_batch };

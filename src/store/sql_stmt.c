@@ -12,6 +12,17 @@
 	"INSERT INTO " table " (realm, ip_range) VALUES ($1, $2) ON CONFLICT (realm, ip_range) DO NOTHING"
 #define DEL_PEER(table) "DELETE FROM " table " WHERE realm = $1 AND ip_range = $2 RETURNING 1"
 
+/* What is known of a process may go once another of its node has followed and that is long ago ($3: whose epoch is
+ * before it), or when it began still longer ago ($4); never that of the batch just applied ($1, $2), whose answer
+ * may yet be lost. */
+#define BATCH_IS_OLD                                                                                  \
+	"NOT (o.node = $1 AND o.epoch = CAST($2 AS bigint)) AND (o.epoch < CAST($4 AS bigint) OR "    \
+	"EXISTS (SELECT 1 FROM taciturn_batches AS b WHERE b.node = o.node AND b.epoch > o.epoch "    \
+	"AND b.epoch < CAST($3 AS bigint)))"
+#define BATCH_PURGE(lock)                                                                             \
+	"DELETE FROM taciturn_batches WHERE (node, epoch) IN (SELECT o.node, o.epoch "                \
+	"FROM taciturn_batches AS o WHERE " BATCH_IS_OLD lock ")"
+
 /* The row of the batch is locked first; what a batch adds counts only when its number is a new one. */
 #define USAGE_ADD                                                                                     \
 	"INSERT INTO taciturn_usage (realm, name, period, rx_bytes, tx_bytes, rx_packets, "           \
@@ -56,6 +67,8 @@ static const struct {
 	[STORE_SQL_STMT_BATCH_DONE] = { .text = "UPDATE taciturn_batches SET seq = CAST($3 AS bigint) WHERE node = $1 "
 					"AND epoch = CAST($2 AS bigint) AND seq < CAST($3 AS bigint)" },
 	[STORE_SQL_STMT_USAGE_PURGE] = { .text = "DELETE FROM taciturn_usage WHERE updated_s < CAST($1 AS bigint)" },
+	/* nodes do this at any time: none waits for another's rows, nor the other way round */
+	[STORE_SQL_STMT_BATCH_PURGE] = { .text = BATCH_PURGE(""), BATCH_PURGE(" FOR UPDATE SKIP LOCKED") },
 	[STORE_SQL_STMT_VERSION] = { .text = "SELECT max(version) FROM taciturn_schema" },
 	[STORE_SQL_STMT_VERSION_SET] = { .text = "INSERT INTO taciturn_schema (version) SELECT CAST($1 AS integer) "
 					 "WHERE NOT EXISTS (SELECT 1 FROM taciturn_schema)" },

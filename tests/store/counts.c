@@ -120,6 +120,49 @@ static void many_batches_in_flight_add_up(void **state)
 	assert_int_equal(last.total_bytes, N);
 }
 
+static int n_batches(struct str node)
+{
+	char what[100], answer[32];
+
+	snprintf(what, sizeof what, "batches %.*s", STR_ARG(node));
+	return world_control(what, answer, sizeof answer) ? atoi(answer) : -1;
+}
+
+static void what_is_known_of_batches_goes_when_none_of_them_can_come_again(void **state)
+{
+	struct str r = world_realm(), node = world_realm(), gone = world_realm(), quiet = world_realm();
+	struct store_usage row = { .realm = r, .user = STR_LIT("alice"), .period = "2026-11", .rx_bytes = 1 };
+	const int64_t day = INT64_C(86400000000), now = (int64_t)tick_wall_ms() * 1000;
+	const struct {
+		struct str node;
+		int64_t began;
+	} known[] = { { node, now - 100 * day }, { node, now - 50 * day },  { node, now - 40 * day },
+		      { node, now - 10 * day },	 { gone, now - 400 * day }, { quiet, now - 300 * day } };
+
+	(void)state;
+	if (n_batches(node) < 0)
+		skip();
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		usage(known[i].node, known[i].began, 2, &row, 1);
+	if (world_control("keeping", NULL, 0)) {
+		usage(node, now, 1, &row, 1);
+		assert_int_equal(row.total_bytes, 7); /* though nothing could be deleted */
+		assert_int_equal(n_batches(node), 5);
+		assert_true(world_control("not-keeping", NULL, 0));
+	}
+	usage(node, now, 601, &row, 1);
+	assert_int_equal(n_batches(node), 3); /* one of 40 days was followed 10 days ago */
+	assert_int_equal(n_batches(gone), 0);
+	assert_int_equal(n_batches(quiet), 1);
+	usage(node, now, 601, &row, 1);
+	usage(node, now - 40 * day, 2, &row, 1);
+	usage(quiet, now - 300 * day, 2, &row, 1);
+	assert_int_equal(row.total_bytes, 8); /* they are known */
+	usage(gone, now - 500 * day, 601, &row, 1);
+	usage(gone, now - 500 * day, 601, &row, 1);
+	assert_int_equal(row.total_bytes, 9); /* never that of the batch just applied */
+}
+
 /* SQLite: many go in one transaction, and a disk that is full undoes all of it. */
 static void what_was_undone_is_not_acknowledged(void **state)
 {
@@ -239,6 +282,7 @@ int suite_counts(void)
 		cmocka_unit_test(limits_of_a_user_come_with_usage),
 		cmocka_unit_test(usage_is_listed_by_period),
 		cmocka_unit_test(many_batches_in_flight_add_up),
+		cmocka_unit_test(what_is_known_of_batches_goes_when_none_of_them_can_come_again),
 		cmocka_unit_test(what_was_undone_is_not_acknowledged),
 		cmocka_unit_test(a_record_is_kept_once),
 		cmocka_unit_test(a_record_does_not_hide_usage),

@@ -43,6 +43,9 @@ class Sql(Server):
     def do_records(self, realm):
         return self.sql("SELECT count(*) FROM taciturn_sessions WHERE realm = '%s'" % realm)
 
+    def do_batches(self, node):
+        return self.sql("SELECT count(*) FROM taciturn_batches WHERE node = '%s'" % node)
+
     def do_newer_schema(self, _rest):
         self.sql("UPDATE taciturn_schema SET version = 99")
 
@@ -160,6 +163,16 @@ class Alone(Pgsql):
         self.sql("DROP TRIGGER no_room ON taciturn_batches")
         self.sql("DROP FUNCTION no_room()")
 
+    def do_keeping(self, _rest):
+        """What a user without the right to delete comes to."""
+        self.sql("CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS "
+                 "$$BEGIN RAISE insufficient_privilege USING MESSAGE = 'not yours'; END$$")
+        self.sql("CREATE TRIGGER keep BEFORE DELETE ON taciturn_batches EXECUTE FUNCTION keep()")
+
+    def do_not_keeping(self, _rest):
+        self.sql("DROP TRIGGER keep ON taciturn_batches")
+        self.sql("DROP FUNCTION keep()")
+
     def each_backend(self, number):
         """A process per connection, each in a session of its own."""
         path = "/proc/%d/task/%d/children" % (self.server.pid, self.server.pid)
@@ -217,6 +230,13 @@ class Fresh(Sqlite):
 
     def do_roomy(self, _rest):
         self.sql("DROP TRIGGER full")
+
+    def do_keeping(self, _rest):
+        """What a user without the right to delete comes to."""
+        self.sql("CREATE TRIGGER keep BEFORE DELETE ON taciturn_batches BEGIN SELECT RAISE(ABORT, 'not yours'); END")
+
+    def do_not_keeping(self, _rest):
+        self.sql("DROP TRIGGER keep")
 
     def do_undoing(self, _rest):
         """A batch of the epoch 13 takes with it what its transaction holds, as a disk does that is full."""
