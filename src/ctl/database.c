@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/rng.h"
 #include "net/loop.h"
@@ -132,6 +133,18 @@ void ctl_database_close(struct ctl_database *db)
 	free(db);
 }
 
+/* One that was not there may be a mistyped one: whoever asked for it is told. */
+static enum err open_file(struct ctl *c)
+{
+	const char *path = c->conf->userdb;
+	bool is_new = access(path, F_OK) != 0;
+	enum err e = open_kind("sqlite", path, !c->makes_file, &c->db);
+
+	if (!e && is_new)
+		fprintf(stderr, "taciturnctl: %s was not there and has been made\n", path);
+	return e;
+}
+
 enum err ctl_database_open(struct ctl *c)
 {
 	const struct conf *conf = c->conf;
@@ -139,11 +152,11 @@ enum err ctl_database_open(struct ctl *c)
 	if (c->db)
 		return OK;
 	if (conf->redis_userdb)
-		return open_kind("redis", conf->redis_userdb, !c->makes_file, &c->db);
+		return open_kind("redis", conf->redis_userdb, false, &c->db);
 	if (conf->psql_userdb)
-		return open_kind("postgresql", conf->psql_userdb, !c->makes_file, &c->db);
+		return open_kind("postgresql", conf->psql_userdb, false, &c->db);
 	if (conf->userdb)
-		return open_kind("sqlite", conf->userdb, !c->makes_file, &c->db);
+		return open_file(c);
 	ctl_fail("the configuration names no database: redis-userdb, psql-userdb or userdb; another file: -c FILE");
 	return ERR_NOTFOUND;
 }

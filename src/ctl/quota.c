@@ -82,6 +82,7 @@ static int set(struct ctl *c)
 	struct store_op op = { .admin_what = STORE_ADMIN_LIMIT };
 	char text[256] = "";
 
+	c->makes_file = true;
 	for (int i = 2; i < c->argc; i++)
 		if (!add_limit(text, sizeof text, c->argv[i]))
 			return ctl_fail("'%s': max_allocations=N, max_bps=BYTES, max_bytes=BYTES or "

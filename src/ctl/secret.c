@@ -55,6 +55,7 @@ static int add(struct ctl *c)
 	struct store_op op = { .admin_what = STORE_ADMIN_SECRET };
 	int status;
 
+	c->makes_file = true;
 	if (c->generate)
 		generate(secret);
 	else if (ctl_input_read(c->file, "secret", secret))

@@ -59,6 +59,7 @@ static int add(struct ctl *c, struct str name)
 	struct store_op op = { .admin_what = STORE_ADMIN_USER };
 	int status;
 
+	c->makes_file = true;
 	if (ctl_input_read(c->file, c->key ? "key" : "password", text))
 		return EXIT_FAILURE;
 	if (to_hex(c, name, text, hex)) {
