@@ -26,6 +26,8 @@ noinst_LIBRARIES += %D%/libbase.a
 	%D%/slab.c \
 	%D%/slab.h \
 	%D%/str.h \
+	%D%/thread.c \
+	%D%/thread.h \
 	%D%/tick.c \
 	%D%/tick.h \
 	%D%/wheel.c \

@@ -1,7 +1,6 @@
 #include "log/log.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bug.h"
+#include "base/thread.h"
 #include "log/sink.h"
 
 int log_facility(const char *name)
@@ -45,19 +45,6 @@ int log_facility(const char *name)
 static bool is_stdout(const char *file)
 {
 	return !file || strcmp(file, "-") == 0 || strcmp(file, "stdout") == 0;
-}
-
-/* All signals are for the control thread; SIGPIPE of a log that is a pipe above all. */
-static int start_thread(struct log *l)
-{
-	sigset_t all, before;
-	int no;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	no = pthread_create(&l->thread, NULL, log_sink_run, l);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return no;
 }
 
 static enum err open_syslog(struct log *l, const struct log_options *opt)
@@ -116,10 +103,8 @@ enum err log_start(struct log **out, const struct log_options *opt)
 	l->owner = opt->owner;
 	l->group = opt->group;
 	e = prepare(l, opt);
-	if (!e) {
-		errno = start_thread(l);
-		e = err_from_errno(errno);
-	}
+	if (!e)
+		e = thread_start(&l->thread, log_sink_run, l);
 	if (e) {
 		saved = errno;
 		log_free(l);

@@ -2,10 +2,11 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
+
+#include "base/thread.h"
 
 struct queue {
 	struct store_chore *first, **end;
@@ -91,15 +92,10 @@ static void on_done(int fd, void *arg)
 
 static enum err start_thread(struct store_neighbour *n)
 {
-	sigset_t all, before;
-	int no;
+	enum err e = thread_start(&n->thread, work, n);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	no = pthread_create(&n->thread, NULL, work, n);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (no)
-		return err_from_errno(no);
+	if (e)
+		return e;
 	pthread_setname_np(n->thread, "store-files");
 	return OK;
 }

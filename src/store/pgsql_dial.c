@@ -3,7 +3,6 @@
 #include <libpq-fe.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/crypto.h"
+#include "base/thread.h"
 
 /* Longer than a database at hand takes; one that does not answer must not hold up the end of the server. */
 enum { CANCEL_WAIT_MS = 1000 };
@@ -82,8 +82,7 @@ enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *
 				store_pgsql_dial_fn *fn, void *arg)
 {
 	struct store_pgsql_dial *d = calloc(1, sizeof *d + strlen(conninfo) + 1);
-	sigset_t all, before;
-	int no;
+	enum err e;
 
 	if (!d)
 		return ERR_NOMEM;
@@ -98,15 +97,12 @@ enum err store_pgsql_dial_start(struct store_pgsql_dial **out, struct net_loop *
 		free(d);
 		return ERR_SYS;
 	}
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	no = pthread_create(&d->thread, NULL, dial, d);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (no) {
+	e = thread_start(&d->thread, dial, d);
+	if (e) {
 		net_loop_unwatch(&d->watch);
 		atomic_store(&d->refs, 1);
 		drop(d);
-		return err_from_errno(no);
+		return e;
 	}
 	*out = d;
 	return OK;

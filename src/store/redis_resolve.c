@@ -8,6 +8,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/thread.h"
+
 /* What the thread sends; nothing else is shared with it. */
 struct answer {
 	char ip[64];
@@ -75,16 +77,12 @@ static void on_answer(evutil_socket_t fd, short what, void *arg)
 
 static enum err start_thread(struct question *q)
 {
-	pthread_attr_t attr;
 	pthread_t thread;
-	int status;
+	enum err e = thread_start(&thread, run, q);
 
-	if (pthread_attr_init(&attr) != 0)
-		return ERR_NOMEM;
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	status = pthread_create(&thread, &attr, run, q);
-	pthread_attr_destroy(&attr);
-	return status == 0 ? OK : ERR_SYS;
+	if (!e)
+		pthread_detach(thread);
+	return e;
 }
 
 enum err store_redis_resolve_start(struct store_redis_resolve **out, struct event_base *base, const char *host,

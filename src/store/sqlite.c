@@ -4,12 +4,12 @@
  * savepoint, and are answered once it is committed.
  */
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "store/backend.h"
 #include "store/sqlite_file.h"
 
@@ -178,23 +178,19 @@ static void on_answers(int fd, void *arg)
 static enum err start_thread(struct store_backend *b)
 {
 	pthread_condattr_t attr;
-	sigset_t all, before;
-	int no;
+	enum err e;
 
 	pthread_mutex_init(&b->lock, NULL);
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&b->wake, &attr);
 	pthread_condattr_destroy(&attr);
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	no = pthread_create(&b->thread, NULL, neighbour, b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (no) {
+	e = thread_start(&b->thread, neighbour, b);
+	if (e) {
 		pthread_cond_destroy(&b->wake);
 		pthread_mutex_destroy(&b->lock);
 	}
-	return no ? err_from_errno(no) : OK;
+	return e;
 }
 
 static enum err open_backend(struct store_backend **out, const struct store_env *env, const char *conninfo,

@@ -1,13 +1,13 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/bug.h"
 #include "base/rng.h"
+#include "base/thread.h"
 #include "store/inside.h"
 #include "store/kinds.h"
 
@@ -284,15 +284,10 @@ static enum err make_parts(struct store *s, conf_report_fn *report, void *arg)
 
 static enum err start_thread(struct store *s)
 {
-	sigset_t all, before;
-	int no;
+	enum err e = thread_start(&s->thread, run, s);
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	no = pthread_create(&s->thread, NULL, run, s);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (no)
-		return err_from_errno(no);
+	if (e)
+		return e;
 	pthread_setname_np(s->thread, "store");
 	s->started = true;
 	return OK;

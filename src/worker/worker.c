@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/thread.h"
 #include "relay/dtls.h"
 #include "worker/bridge.h"
 #include "worker/msg.h"
@@ -174,17 +175,11 @@ enum err worker_connect(struct worker *w, struct worker_bridge *bridge)
 
 enum err worker_start(struct worker *w)
 {
-	sigset_t all, before;
+	enum err e = thread_start(&w->thread, run, w);
 	char name[16];
-	int no;
 
-	/* signals are the control thread's */
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	no = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (no)
-		return err_from_errno(no);
+	if (e)
+		return e;
 	w->running = true;
 	snprintf(name, sizeof name, "worker-%u", w->index);
 	pthread_setname_np(w->thread, name);

@@ -18,6 +18,7 @@ unit_programs = \
 	%D%/base_rd \
 	%D%/base_rng \
 	%D%/base_slab \
+	%D%/base_thread \
 	%D%/base_wheel \
 	%D%/base_wr \
 	%D%/conf_argv \
