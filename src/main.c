@@ -171,7 +171,14 @@ static void app_store_stop(struct app *a)
 
 static enum err app_control(struct app *a)
 {
-	return worker_control_init(&a->control, a->log, a->lg);
+	enum err e = worker_control_init(&a->control, a->log, a->lg);
+
+	if (e)
+		return e;
+	e = worker_control_guard(&a->control, worker_bridge_failure_fd(a->bridge));
+	if (e)
+		worker_control_fini(&a->control);
+	return e;
 }
 
 static void app_uncontrol(struct app *a)

@@ -10,6 +10,7 @@ struct worker_bridge {
 	const struct relay_shared *shared;
 	struct worker_board *board;
 	struct store *store;
+	struct mbox *failures;	/* to control, which needs no more than one and reads none */
 	pthread_mutex_t lock;	/* of what follows */
 	struct worker *workers; /* NULL: there are none, or no more */
 };
@@ -24,6 +25,8 @@ enum err worker_bridge_new(struct worker_bridge **out, const struct relay_shared
 	b->shared = shared;
 	pthread_mutex_init(&b->lock, NULL);
 	e = worker_board_new(&b->board, shared->conf->n_workers);
+	if (!e)
+		e = mbox_new(&b->failures, 1, 1);
 	if (e) {
 		worker_bridge_free(b);
 		return e;
@@ -37,6 +40,7 @@ void worker_bridge_free(struct worker_bridge *b)
 	if (!b)
 		return;
 	worker_board_free(b->board);
+	mbox_free(b->failures);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
 }
@@ -144,6 +148,16 @@ enum err worker_bridge_revoke(struct worker_bridge *b, struct str realm, struct 
 static bool is_set(const char *option)
 {
 	return option && *option;
+}
+
+void worker_bridge_fail(struct worker_bridge *b)
+{
+	(void)!mbox_send(b->failures, ""); /* full: it is known */
+}
+
+int worker_bridge_failure_fd(const struct worker_bridge *b)
+{
+	return mbox_fd(b->failures);
 }
 
 struct relay_asker worker_bridge_kinds(const struct conf *conf)

@@ -1,6 +1,6 @@
 /*
- * Between the workers and the store thread: who is handed its answers, and the board that its news go to.
- * One per process; without a store only the board is used.
+ * Between the workers and the store thread: who is handed its answers, and the board that its news go to; and
+ * where any of them tells control that it has failed. One per process, also without a store.
  */
 #pragma once
 
@@ -34,6 +34,12 @@ void worker_bridge_connect(struct worker_bridge *b, struct worker *workers);
 must_check enum err worker_bridge_withdraw(struct worker_bridge *b, struct str secret);
 must_check enum err worker_bridge_revoke(struct worker_bridge *b, struct str realm,
 					 struct str user);
+
+/* A thread's event loop has failed, and those whom it served would be served by nobody: the server is to end, and to
+ * be started again. Logged by the caller. Any thread. */
+void worker_bridge_fail(struct worker_bridge *b);
+/* Readable from the first worker_bridge_fail() on. */
+int worker_bridge_failure_fd(const struct worker_bridge *b);
 
 /* What workers may ask, as the configuration has databases for it; ->ask is the caller's to set. */
 struct relay_asker worker_bridge_kinds(const struct conf *conf);

@@ -96,17 +96,32 @@ enum err worker_control_renew(struct worker_control *c, struct worker_renew *ren
 	return net_loop_every(c->loop, WORKER_RENEW_LOOK_MS, on_look, c);
 }
 
+static void on_failure(int fd, void *arg)
+{
+	struct worker_control *c = arg;
+
+	(void)fd;
+	c->failed = true;
+}
+
+enum err worker_control_guard(struct worker_control *c, int fd)
+{
+	return net_loop_watch(c->loop, &c->failure, fd, on_failure, c);
+}
+
 enum err worker_control_run(struct worker_control *c)
 {
 	enum err e = OK;
 
-	while (!c->stop_signal && !e)
+	while (!c->stop_signal && !c->failed && !e)
 		e = net_loop_turn(c->loop);
-	return e;
+	return c->failed ? ERR_SYS : e;
 }
 
 void worker_control_fini(struct worker_control *c)
 {
+	if (c->failure.fn)
+		net_loop_unwatch(&c->failure);
 	net_loop_free(c->loop);
 	c->loop = NULL;
 }

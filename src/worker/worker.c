@@ -1,6 +1,5 @@
 #include "worker/worker.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +99,7 @@ static void *run(void *arg)
 		log_error(w->relay->lg, NULL, "worker_failed",
 			  "worker=%u reason=event_loop note=\"stopping: restart the server\"",
 			  w->index);
-		kill(getpid(), SIGTERM);
+		worker_bridge_fail(w->bridge);
 	}
 	return NULL;
 }

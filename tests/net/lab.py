@@ -9,11 +9,13 @@ addresses are ones that no list of special ranges holds. None of it leaves this 
 """
 import contextlib
 import ctypes
+import errno
 import os
 import re
 import select
 import signal
 import socket
+import struct
 import subprocess
 
 SRV, SRV_ALT = "10.1.0.1", "10.1.0.11"          # where clients reach the server
@@ -28,7 +30,7 @@ RELAY_PUB, PEER_PUB = "51.15.0.1", "51.15.0.2"
 RELAY6_PUB, PEER6_PUB = "2a01:4f8::1", "2a01:4f8::2"
 
 CLONE_NEWNET = 0x40000000
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -39,6 +41,25 @@ def family_of(ip):
 def die_with_parent():
     """For preexec_fn: no process of a test outlives it."""
     _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+
+
+# the architecture's number in seccomp, and epoll_wait, epoll_pwait and epoll_pwait2 of it
+_ARCH, EPOLL_WAITS = {"x86_64": (0xc000003e, (232, 281, 441)),
+                      "aarch64": (0xc00000b7, (22, 441))}.get(os.uname().machine, (0, ()))
+
+
+def no_events_at(epoll):
+    """For preexec_fn: the kernel refuses to wait for events at this descriptor, by EBADF."""
+    load, equals, say = 0x20, 0x15, 0x06  # BPF_LD|W|ABS, BPF_JMP|JEQ|K, BPF_RET|K
+    allow, refuse = 0x7fff0000, 0x00050000 | errno.EBADF
+    n = len(EPOLL_WAITS)
+    program = [(load, 0, 0, 4), (equals, 0, n + 1, _ARCH), (load, 0, 0, 0)]
+    program += [(equals, n - i, 0, call) for i, call in enumerate(EPOLL_WAITS)]
+    program += [(say, 0, 0, allow), (load, 0, 0, 16), (equals, 1, 0, epoll), (say, 0, 0, allow), (say, 0, 0, refuse)]
+    code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *line) for line in program))
+    whole = ctypes.create_string_buffer(struct.pack("@HP", len(program), ctypes.addressof(code)))
+    if _libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or _libc.prctl(PR_SET_SECCOMP, 2, whole, 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
 
 
 def _setns(fd):

@@ -106,10 +106,12 @@ class Server:
             f.write(config_text(self.kind, conf))
         return self.path
 
-    def spawn(self, args, nofile=None, env=None):
+    def spawn(self, args, nofile=None, env=None, prepare_more=None):
         """Runs the binary with these arguments; its output is the log."""
         def prepare():
             _lab.die_with_parent()
+            if prepare_more:
+                prepare_more()
             if nofile:
                 resource.setrlimit(resource.RLIMIT_NOFILE, nofile)
         with open(self.log_path, "ab") as log:
@@ -168,6 +170,15 @@ class Server:
             except ConnectionRefusedError:
                 select.select([self.pidfd], [], [], 0.02)
         raise ServerFailed("no answer to Binding from %s:%d" % address)
+
+    def epoll_of(self, thread):
+        """The descriptor that a thread of that name waits at for events; None while it does something else."""
+        for comm in glob.glob("/proc/%d/task/*/comm" % self.pid):
+            with contextlib.suppress(OSError), open(comm) as f, open(comm[:-4] + "syscall") as call:
+                words = call.read().split()
+                if f.read().strip() == thread and words[0].isdigit() and int(words[0]) in _lab.EPOLL_WAITS:
+                    return int(words[1], 16)
+        return None
 
     @property
     def pid(self):

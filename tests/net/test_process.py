@@ -11,7 +11,7 @@ import threading
 import time
 
 import lab
-from harness import check, equal, minted, test
+from harness import Skip, check, equal, minted, test
 from turnclient import ALLOCATE, UDP
 
 NOT_THERE = "has no such thing"
@@ -55,6 +55,26 @@ def ends_on_signals(t):
         s.check_log()
         t.clients.remove(c)
         c.close()
+
+
+def without_events(t, thread, says, **conf):
+    """The kernel refuses events to one thread: a server starts twice the same way, so the descriptor that the first
+    one's thread waits at is the second one's too."""
+    if not lab.EPOLL_WAITS:
+        raise Skip("system calls of this architecture are not known here")
+    first = t.server(relay_threads=1, **conf)
+    epoll = t.until(lambda: first.epoll_of(thread), "%s waits for events" % thread)
+    first.stop()
+    s = t.bare_server()
+    s.spawn(["-c", first.path], prepare_more=lambda: lab.no_events_at(epoll))
+    equal(s.wait(10 * t.scale), 1, "exit status")
+    s.check_log()
+    check(re.search(says, s.log()), "the log never says /%s/", says)
+
+
+@test("a worker that gets no events any more says so, and the server ends with status 1", not_coturn=NOT_THERE)
+def worker_fails(t):
+    without_events(t, "worker-0", r"ERROR worker_failed worker=0 reason=event_loop note=")
 
 
 @test("a second server on the same port is refused with a clear line", not_coturn="shares the port")
