@@ -184,6 +184,11 @@ static void *run(void *arg)
 
 	while (!s->stop && !net_loop_turn(s->loop))
 		;
+	if (!s->stop) { /* nobody whom only a database knows would be let in, and nothing counted */
+		log_error(s->lg, NULL, "store_failed",
+			  "reason=event_loop note=\"stopping: restart the server\"");
+		s->hooks.failed(s->hooks.arg);
+	}
 	return NULL;
 }
 
@@ -325,13 +330,25 @@ enum err store_start(struct store **out, const struct conf *conf, const char *no
 	return OK;
 }
 
+/* What must reach a database some day is not lost with the rest. */
+static void give_up(struct store *s, struct store_job *job)
+{
+	if (job->kind == STORE_JOB_USAGE)
+		store_report_usage(s, job);
+	else if (job->kind == STORE_JOB_RECORD)
+		store_report_record(s, job);
+	else
+		store_job_free(job);
+}
+
 /* What came after the thread had stopped to read. */
 static void empty_mailbox(struct store *s)
 {
 	struct message m;
 
 	while (s->mbox && !mbox_recv(s->mbox, &m)) {
-		store_job_free(m.job);
+		if (m.job)
+			give_up(s, m.job);
 		if (m.op)
 			m.op->done(m.op, STORE_DOWN);
 	}
@@ -339,6 +356,7 @@ static void empty_mailbox(struct store *s)
 
 static void free_all(struct store *s)
 {
+	empty_mailbox(s);
 	for (size_t i = 0; i < s->n_links; i++)
 		store_link_close(&s->link[i]);
 	store_neighbour_free(s->neighbour);
@@ -346,7 +364,6 @@ static void free_all(struct store *s)
 		store_delivery_free(s->delivery[i]);
 	store_leases_free(s->leases);
 	store_quotas_free(s->quotas);
-	empty_mailbox(s);
 	while (s->unanswered) {
 		struct store_job *j = s->unanswered;
 
@@ -364,15 +381,23 @@ static void free_all(struct store *s)
 	free(s);
 }
 
-void store_stop(struct store *s)
+static void end_thread(struct store *s)
 {
 	const struct message end = { NULL, NULL };
 
+	while (mbox_send(s->mbox, &end)) { /* full: the thread is emptying it, unless its loop failed */
+		if (!pthread_tryjoin_np(s->thread, NULL))
+			return;
+		sched_yield();
+	}
+	pthread_join(s->thread, NULL);
+}
+
+void store_stop(struct store *s)
+{
 	if (!s)
 		return;
-	while (mbox_send(s->mbox, &end)) /* full: the thread is emptying it */
-		sched_yield();
-	pthread_join(s->thread, NULL);
+	end_thread(s);
 	free_all(s);
 }
 

@@ -74,6 +74,8 @@ struct store_hooks {
 	void (*over)(void *arg, struct str realm, struct str user);
 	/* A user's own limits have changed: its sessions keep to them from now on. False: not now, it is said again. */
 	bool (*limits)(void *arg, struct str realm, struct str user, const struct store_limits *limits);
+	/* The thread's event loop has failed, which was logged: the thread ends, and nothing is answered any more. */
+	void (*failed)(void *arg);
 	void *arg;
 };
 
@@ -91,8 +93,8 @@ must_check enum err store_start(struct store **out, const struct conf *conf, con
 				const struct store_hooks *hooks, struct log *log, conf_report_fn *report,
 				void *arg);
 
-/* Writes what waits (within 5 s, then to the spool file), releases leases, and ends the thread. After the
- * workers have ended. */
+/* Writes what waits (within 5 s, then to the spool file), releases leases, and ends the thread. One that has failed
+ * writes nothing: all goes to the spool file. After the workers have ended. */
 void store_stop(struct store *s);
 
 /* Hands a job over. ERR_FULL: there is no room, and it is still the caller's. Any thread. */

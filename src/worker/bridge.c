@@ -106,12 +106,17 @@ static bool on_limits(void *arg, struct str realm, struct str user, const struct
 	return !worker_board_relimit(b->board, &who);
 }
 
+static void on_failed(void *arg)
+{
+	worker_bridge_fail(arg);
+}
+
 enum err worker_bridge_start(struct worker_bridge *b, struct log *log, conf_report_fn *report,
 			     void *arg)
 {
 	const struct store_hooks hooks = {
 		.answer = on_answer, .live = on_live, .withdrawn = on_withdrawn, .over = on_over,
-		.limits = on_limits, .arg = b
+		.limits = on_limits, .failed = on_failed, .arg = b
 	};
 	const struct relay_shared *sh = b->shared;
 

@@ -77,6 +77,12 @@ def worker_fails(t):
     without_events(t, "worker-0", r"ERROR worker_failed worker=0 reason=event_loop note=")
 
 
+@test("a store thread that gets no events any more says so, and the server ends with status 1",
+      not_coturn=NOT_THERE)
+def store_fails(t):
+    without_events(t, "store", r"ERROR store_failed reason=event_loop note=", user_byte_quota=1 << 30)
+
+
 @test("a second server on the same port is refused with a clear line", not_coturn="shares the port")
 def second_server(t):
     first = t.server()

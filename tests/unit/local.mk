@@ -72,6 +72,7 @@ unit_programs = \
 	%D%/store_memory \
 	%D%/store_quota \
 	%D%/store_spool \
+	%D%/store_store \
 	%D%/store_usage \
 	%D%/store_withdraw \
 	%D%/stun_address \
@@ -127,6 +128,9 @@ wrap_mmap = -Wl,--wrap=mmap,--wrap=mmap64,--defsym=__wrap_mmap64=__wrap_mmap
 %C%_net_cert_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strndup
 %C%_net_stream_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc
 %C%_relay_crowd_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=calloc
+
+# It makes the thread's loop fail.
+%C%_store_store_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=net_loop_turn
 
 # It counts what the packet path asks of the heap.
 %C%_relay_forward_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc $(wrap_mmap)
