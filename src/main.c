@@ -234,6 +234,11 @@ static size_t http_ports(void *arg, struct admin_ports *out, size_t max)
 	return n;
 }
 
+static size_t http_realms(void *arg, struct str *out, size_t max)
+{
+	return relay_realms_names(((struct app *)arg)->shared->realms, out, max);
+}
+
 static void http_users(void *arg, void (*fn)(void *to, const struct relay_peruser_row *row), void *to)
 {
 	relay_perusers_walk(((struct app *)arg)->shared->perusers, fn, to);
@@ -299,6 +304,7 @@ static enum err app_http_start(struct app *a)
 		.counters = http_counters,
 		.send = http_send,
 		.ports = http_ports,
+		.realms = http_realms,
 		.users = http_users,
 		.cert_expires = http_cert_expires,
 		.drain = http_drain,

@@ -61,6 +61,8 @@ struct admin_host {
 	/* false: no room; the message's contents stay the caller's */
 	bool (*send)(void *arg, unsigned worker, const struct worker_msg *msg);
 	size_t (*ports)(void *arg, struct admin_ports *out, size_t max);
+	/* the realms of struct counters.relayed, as relay_realms_names() */
+	size_t (*realms)(void *arg, struct str *out, size_t max);
 	/* users with series of their own, metrics-user-labels */
 	void (*users)(void *arg, void (*fn)(void *to, const struct relay_peruser_row *row), void *to);
 	time_t (*cert_expires)(void *arg); /* 0: no certificate */

@@ -60,6 +60,19 @@ uint64_t admin_figures_sessions(const struct counters *sum)
 	return less(counter_get(sum, alloc_opened), counter_get(sum, alloc_closed));
 }
 
+struct admin_relayed admin_figures_relayed(const struct counters *sum, unsigned transport, bool down)
+{
+	struct admin_relayed all = { 0, 0 };
+
+	for (unsigned i = 0; i < COUNTER_REALMS * 2; i++) {
+		const struct counter_traffic *t = &sum->relayed[i / 2][transport][i % 2][down];
+
+		all.packets += counter_get(t, packets);
+		all.bytes += counter_get(t, bytes);
+	}
+	return all;
+}
+
 uint64_t admin_figures_streams(const struct counters *sum)
 {
 	return less(counter_get(sum, conn_entered), counter_get(sum, conn_left));

@@ -9,6 +9,12 @@ void admin_figures_sum(const struct admin *a, struct counters *sum);
 uint64_t admin_figures_sessions(const struct counters *sum);
 uint64_t admin_figures_streams(const struct counters *sum); /* clients' TCP and TLS connections */
 
+/* What was relayed for clients of one transport, to peers or (`down`) to clients, of all realms and families. */
+struct admin_relayed {
+	uint64_t packets, bytes;
+};
+struct admin_relayed admin_figures_relayed(const struct counters *sum, unsigned transport, bool down);
+
 /* Seconds that worker `i`'s loop was late by. */
 double admin_figures_lag_s(const struct admin *a, unsigned i);
 

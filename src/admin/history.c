@@ -1,15 +1,6 @@
 /* The last hour, for who opens the page now: a sample every 10 s, the oldest makes room. */
 #include "admin/figures.h"
 
-static uint64_t relayed_bytes(const struct counters *c, unsigned transport)
-{
-	uint64_t n = 0;
-
-	for (int i = 0; i < 4; i++)
-		n += counter_get(&c->relayed[transport][i / 2][i % 2], bytes);
-	return n;
-}
-
 void admin_history_second(struct admin *a)
 {
 	struct admin_history *h = &a->history;
@@ -21,8 +12,8 @@ void admin_history_second(struct admin *a)
 		return;
 	admin_figures_sum(a, &sum);
 	for (unsigned t = 0; t < COUNTER_TRANSPORTS; t++) {
-		uint64_t bytes = relayed_bytes(&sum, t), opened = counter_get(&sum, opened[t]),
-			 closed = counter_get(&sum, closed[t]);
+		uint64_t bytes = admin_figures_relayed(&sum, t, false).bytes + admin_figures_relayed(&sum, t, true).bytes;
+		uint64_t opened = counter_get(&sum, opened[t]), closed = counter_get(&sum, closed[t]);
 
 		s->bps[t] = h->taken ? (bytes - h->bytes[t]) * 8 * 1000 / passed : 0;
 		s->sessions[t] = opened > closed ? opened - closed : 0;

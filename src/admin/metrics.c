@@ -70,28 +70,39 @@ static void write_table(FILE *f, const struct counters *c)
 
 /* --- with labels --- */
 
-static void write_relayed(FILE *f, enum metric m, const struct admin *a, const struct counters *c, bool bytes)
+static void relayed_in(FILE *f, enum metric m, struct str realm, const struct counter_traffic of[][2][2], bool bytes)
 {
 	static const char *const families[] = { "ipv4", "ipv6" };
 
-	head(f, m);
 	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 4; i++) {
-		const struct counter_traffic *t = &c->relayed[i / 4][i / 2 % 2][i % 2];
+		const struct counter_traffic *t = &of[i / 4][i / 2 % 2][i % 2];
 
 		fprintf(f, "%s{transport=\"%s\",family=\"%s\",direction=\"%s\",realm=\"", metrics[m].name,
 			turn_transport_text((enum turn_transport)(i / 4)), families[i / 2 % 2], ways[i % 2]);
-		admin_metrics_label(f, str_of(a->host.conf->realm));
+		admin_metrics_label(f, realm);
 		fprintf(f, "\"} %llu\n",
 			(unsigned long long)(bytes ? counter_get(t, bytes) : counter_get(t, packets)));
 	}
+}
+
+static void write_relayed(FILE *f, enum metric m, const struct admin *a, const struct counters *c, bool bytes)
+{
+	struct str realms[COUNTER_REALMS];
+	size_t n = a->host.realms(a->host.arg, realms, COUNTER_REALMS);
+
+	head(f, m);
+	for (size_t i = 0; i < n; i++)
+		relayed_in(f, m, realms[i], c->relayed[i], bytes);
+	if (n == RELAY_REALM_OTHERS) /* no place is left: there may be others */
+		relayed_in(f, m, STR_LIT("(others)"), c->relayed[n], bytes);
 }
 
 static void write_path(FILE *f, const struct counters *c)
 {
 	uint64_t all = 0, in_kernel = counter_get(c, in_kernel);
 
-	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 4; i++)
-		all += counter_get(&c->relayed[i / 4][i / 2 % 2][i % 2], packets);
+	for (unsigned i = 0; i < COUNTER_TRANSPORTS * 2; i++)
+		all += admin_figures_relayed(c, i / 2, i % 2).packets;
 	head(f, METRIC_taciturn_path_packets_total);
 	fprintf(f, "taciturn_path_packets_total{path=\"user\"} %llu\n"
 		   "taciturn_path_packets_total{path=\"kernel\"} %llu\n",
@@ -196,23 +207,21 @@ static void write_histograms(FILE *f, const struct counters *c)
 
 /* Where the three series of users go, until all are known: each has to stand by itself. */
 struct user_series {
-	const char *realm;
 	FILE *packets, *bytes, *sessions;
 };
 
-static void user_labels(FILE *f, enum metric m, const struct user_series *s, struct str user)
+static void user_labels(FILE *f, enum metric m, const struct relay_peruser_row *row)
 {
 	fprintf(f, "%s{user=\"", metrics[m].name);
-	admin_metrics_label(f, user);
+	admin_metrics_label(f, row->user);
 	fputs("\",realm=\"", f);
-	admin_metrics_label(f, str_of(s->realm));
+	admin_metrics_label(f, row->realm);
 }
 
-static void user_traffic(FILE *f, enum metric m, const struct user_series *s, struct str user,
-			 const uint64_t v[2])
+static void user_traffic(FILE *f, enum metric m, const struct relay_peruser_row *row, const uint64_t v[2])
 {
 	for (int i = 0; i < 2; i++) {
-		user_labels(f, m, s, user);
+		user_labels(f, m, row);
 		fprintf(f, "\",direction=\"%s\"} %llu\n", ways[i], (unsigned long long)v[i]);
 	}
 }
@@ -221,17 +230,17 @@ static void on_user(void *arg, const struct relay_peruser_row *row)
 {
 	const struct user_series *s = arg;
 
-	user_traffic(s->packets, METRIC_taciturn_user_relayed_packets_total, s, row->user,
+	user_traffic(s->packets, METRIC_taciturn_user_relayed_packets_total, row,
 		     (uint64_t[]){ row->up.packets, row->down.packets });
-	user_traffic(s->bytes, METRIC_taciturn_user_relayed_bytes_total, s, row->user,
+	user_traffic(s->bytes, METRIC_taciturn_user_relayed_bytes_total, row,
 		     (uint64_t[]){ row->up.bytes, row->down.bytes });
-	user_labels(s->sessions, METRIC_taciturn_user_sessions, s, row->user);
+	user_labels(s->sessions, METRIC_taciturn_user_sessions, row);
 	fprintf(s->sessions, "\"} %llu\n", (unsigned long long)row->sessions);
 }
 
 static void write_users(FILE *f, const struct admin *a)
 {
-	struct user_series s = { a->host.conf->realm, f, NULL, NULL };
+	struct user_series s = { f, NULL, NULL };
 	char *bytes = NULL, *sessions = NULL;
 	size_t n_bytes = 0, n_sessions = 0;
 

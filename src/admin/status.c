@@ -24,13 +24,11 @@ static json_t *traffic(const struct counters *c)
 		"to_peers", pair(counter_get(c, tx_peer_packets), counter_get(c, tx_peer_bytes)));
 }
 
-static json_t *direction(const struct counters *c, unsigned transport, unsigned down)
+static json_t *direction(const struct counters *c, unsigned transport, bool down)
 {
-	const struct counter_traffic *v4 = &c->relayed[transport][0][down];
-	const struct counter_traffic *v6 = &c->relayed[transport][1][down];
+	struct admin_relayed all = admin_figures_relayed(c, transport, down);
 
-	return pair(counter_get(v4, packets) + counter_get(v6, packets),
-		    counter_get(v4, bytes) + counter_get(v6, bytes));
+	return pair(all.packets, all.bytes);
 }
 
 static json_t *by_transport(const struct counters *c)
@@ -39,8 +37,8 @@ static json_t *by_transport(const struct counters *c)
 
 	for (unsigned t = 0; t < COUNTER_TRANSPORTS; t++)
 		json_object_set_new(all, turn_transport_text(t),
-				    json_pack("{s:o, s:o}", "up", direction(c, t, 0), "down",
-					      direction(c, t, 1)));
+				    json_pack("{s:o, s:o}", "up", direction(c, t, false), "down",
+					      direction(c, t, true)));
 	return all;
 }
 

@@ -10,6 +10,7 @@
 #include "base/histogram.h"
 
 enum {
+	COUNTER_REALMS = 16,	/* relay/realms.h */
 	COUNTER_TRANSPORTS = 4, /* of clients: enum turn_transport */
 	COUNTER_METHODS = 16,	/* STUN's, as on the wire */
 	COUNTER_CODES = 32,	/* 0: success; then the rows of stun/error.def, from 1 */
@@ -27,8 +28,8 @@ struct counters {
 #define COUNTER(name, unit, help) _Atomic uint64_t name;
 #include "base/counters.def"
 #undef COUNTER
-	/* by the client's transport; IPv4, IPv6; to peers, to clients */
-	struct counter_traffic relayed[COUNTER_TRANSPORTS][2][2];
+	/* by the session's realm; the client's transport; IPv4, IPv6; to peers, to clients */
+	struct counter_traffic relayed[COUNTER_REALMS][COUNTER_TRANSPORTS][2][2];
 	_Atomic uint64_t opened[COUNTER_TRANSPORTS], closed[COUNTER_TRANSPORTS]; /* sessions */
 	_Atomic uint64_t ended[COUNTER_ENDS];
 	_Atomic uint64_t answers[COUNTER_METHODS][COUNTER_CODES];

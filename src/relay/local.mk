@@ -41,6 +41,8 @@ noinst_LIBRARIES += %D%/librelay.a
 	%D%/quality.h \
 	%D%/quota.c \
 	%D%/quota.h \
+	%D%/realms.c \
+	%D%/realms.h \
 	%D%/record.c \
 	%D%/record.h \
 	%D%/relay.c \

@@ -6,8 +6,8 @@
 #include <string.h>
 
 struct relay_peruser {
-	char *name; /* NULL: the place is free */
-	size_t len;
+	char *name; /* the realm's, then the user's; NULL: the place is free */
+	size_t realm_len, user_len;
 	uint64_t sessions, left_at; /* left_at: when it had none any more, by relay_perusers.n_left */
 	_Atomic uint64_t packets[2], bytes[2]; /* up, down: of several workers */
 };
@@ -59,18 +59,21 @@ static struct relay_peruser *find_free(struct relay_perusers *p)
 	return idlest;
 }
 
-static struct relay_peruser *settle(struct relay_perusers *p, struct str user)
+static struct relay_peruser *settle(struct relay_perusers *p, struct str realm, struct str user)
 {
 	struct relay_peruser *u = find_free(p);
 
 	if (!u)
 		return NULL;
 	free(u->name);
-	u->name = malloc(user.len + 1);
+	u->name = malloc(realm.len + user.len);
 	if (!u->name)
 		return NULL;
-	memcpy(u->name, user.p, user.len);
-	u->len = user.len;
+	if (realm.len)
+		memcpy(u->name, realm.p, realm.len);
+	memcpy(u->name + realm.len, user.p, user.len);
+	u->realm_len = realm.len;
+	u->user_len = user.len;
 	for (int i = 0; i < 2; i++) {
 		atomic_store(&u->packets[i], 0);
 		atomic_store(&u->bytes[i], 0);
@@ -78,27 +81,37 @@ static struct relay_peruser *settle(struct relay_perusers *p, struct str user)
 	return u;
 }
 
-static struct relay_peruser *find(struct relay_perusers *p, struct str user)
+static struct str realm_of(const struct relay_peruser *u)
+{
+	return (struct str){ u->name, u->realm_len };
+}
+
+static struct str user_of(const struct relay_peruser *u)
+{
+	return (struct str){ u->name + u->realm_len, u->user_len };
+}
+
+static struct relay_peruser *find(struct relay_perusers *p, struct str realm, struct str user)
 {
 	for (size_t i = 0; i < p->n; i++) {
 		struct relay_peruser *u = &p->places[i];
 
-		if (u->name && str_eq((struct str){ u->name, u->len }, user))
+		if (u->name && str_eq(realm_of(u), realm) && str_eq(user_of(u), user))
 			return u;
 	}
 	return NULL;
 }
 
-struct relay_peruser *relay_peruser_enter(struct relay_perusers *p, struct str user)
+struct relay_peruser *relay_peruser_enter(struct relay_perusers *p, struct str realm, struct str user)
 {
 	struct relay_peruser *u;
 
 	if (!user.len)
 		return NULL;
 	pthread_mutex_lock(&p->lock);
-	u = find(p, user);
+	u = find(p, realm, user);
 	if (!u)
-		u = settle(p, user);
+		u = settle(p, realm, user);
 	if (u)
 		u->sessions++;
 	pthread_mutex_unlock(&p->lock);
@@ -131,15 +144,19 @@ void relay_perusers_walk(struct relay_perusers *p, void (*fn)(void *arg, const s
 	pthread_mutex_lock(&p->lock);
 	for (size_t i = 0; i < p->n; i++) {
 		const struct relay_peruser *u = &p->places[i];
-		const struct relay_peruser_row row = {
-			{ u->name, u->len },
+		struct relay_peruser_row row;
+
+		if (!u->name)
+			continue;
+		row = (struct relay_peruser_row){
+			realm_of(u),
+			user_of(u),
 			u->sessions,
 			{ atomic_load(&u->packets[0]), atomic_load(&u->bytes[0]) },
 			{ atomic_load(&u->packets[1]), atomic_load(&u->bytes[1]) },
 		};
 
-		if (u->name)
-			fn(arg, &row);
+		fn(arg, &row);
 	}
 	pthread_mutex_unlock(&p->lock);
 }

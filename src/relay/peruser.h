@@ -19,17 +19,17 @@ struct relay_peruser; /* a place */
 must_check enum err relay_perusers_new(struct relay_perusers **out, size_t max);
 void relay_perusers_free(struct relay_perusers *p); /* NULL is fine */
 
-/* One more session of `user`. NULL: there is no place for it. */
-struct relay_peruser *relay_peruser_enter(struct relay_perusers *p, struct str user);
+/* One more session of `user` in `realm`. NULL: there is no place for it. */
+struct relay_peruser *relay_peruser_enter(struct relay_perusers *p, struct str realm, struct str user);
 /* One less. */
 void relay_peruser_leave(struct relay_perusers *p, struct relay_peruser *u);
 
 /* More that a session relayed: to peers, to the client. */
 void relay_peruser_add(struct relay_peruser *u, const struct turn_traffic *up, const struct turn_traffic *down);
 
-/* What is known of one; `user` is lent for the call. */
+/* What is known of one; `realm` and `user` are lent for the call. */
 struct relay_peruser_row {
-	struct str user;
+	struct str realm, user;
 	uint64_t sessions;
 	struct turn_traffic up, down;
 };

@@ -81,6 +81,8 @@ enum err relay_shared_new(struct relay_shared **out, const struct conf *conf)
 				    (uint16_t)conf->max_port, tick_now());
 	if (!e)
 		e = relay_quota_new(&s->quota, &rng);
+	if (!e)
+		e = relay_realms_new(&s->realms, str_of(conf->realm));
 	if (!e && conf->metrics_user_labels)
 		e = relay_perusers_new(&s->perusers, (size_t)conf->metrics_user_labels);
 	if (!e)
@@ -99,6 +101,7 @@ void relay_shared_free(struct relay_shared *s)
 		return;
 	relay_hops_close(s);
 	relay_perusers_free(s->perusers);
+	relay_realms_free(s->realms);
 	relay_quota_free(s->quota);
 	relay_ports_free(s->ports);
 	free(s->ips);

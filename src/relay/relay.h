@@ -18,6 +18,7 @@
 #include "relay/port.h"
 #include "relay/quality.h"
 #include "relay/quota.h"
+#include "relay/realms.h"
 #include "relay/table.h"
 #include "turn/route.h"
 #include "turn/server.h"
@@ -32,6 +33,7 @@ struct relay_shared {
 	struct addr *ips; /* those addresses */
 	size_t n_ips;
 	struct relay_quota *quota;
+	struct relay_realms *realms;
 	struct relay_perusers *perusers; /* NULL: no metrics of single users are wanted */
 	uint8_t nonce_secret[32];
 	char node[64];	     /* who we are */
@@ -128,6 +130,7 @@ struct relay_session {
 	struct relay_endpoint *ep[TURN_N_LEGS];
 	uint32_t drops[N_RELAY_DROP];
 	bool in_fan;	     /* data for the client waits in relay.fan */
+	uint8_t realm;	     /* its place, relay/realms.h */
 	const char *refused; /* why it was not opened, for the log; NULL: it was */
 	uint64_t id;	     /* never used twice while this process lives */
 	uint64_t user_bps;   /* of its user, on this node; 0: no limit. Else there is a bill */
@@ -275,7 +278,7 @@ static inline void relay_session_account(struct relay *r, struct relay_session *
 {
 	const struct turn_tuple *tuple = &s->turn.tuple;
 	struct counter_traffic *of_kind =
-		&r->cnt.relayed[tuple->transport][tuple->client.family == ADDR_V6][!up];
+		&r->cnt.relayed[s->realm][tuple->transport][tuple->client.family == ADDR_V6][!up];
 	struct turn_traffic *of_session = up ? &s->turn.rx : &s->turn.tx;
 
 	of_session->packets += packets;

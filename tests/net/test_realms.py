@@ -99,6 +99,32 @@ def accounts(t, store):
     check("dave" in said and THERE in said, "the record of a.test: %s", said)
 
 
+@each("what is relayed is counted by realm, and a name for somebody else in each", kinds=(stores.Sqlite,), timeout=60)
+def counted(t, store):
+    fill(store)
+    port = with_stats_port(t, store, metrics_user_labels=4)
+    everywhere(t)
+    sent = {THERE: 3, REALM: 5}
+    peer = t.peer(lab.PEER_B)
+    for realm, password, attrs in ((THERE, "there", [HOME]), (REALM, "home", [])):
+        c = t.client(user="dave", password=password)
+        learn(c, *attrs)
+        answer = c.request(ALLOCATE, [UDP, *attrs])
+        equal(answer.code, 0, "code")
+        c.bind(0x4000, *peer.getsockname())
+        for _ in range(sent[realm]):
+            c.send_channel(0x4000, b"x" * 100)
+            peer.recv(200)
+    total = 'taciturn_relayed_bytes_total{transport="udp",family="ipv4",direction="%s",realm="%s"}'
+    of_user = 'taciturn_user_relayed_bytes_total{user="dave",realm="%s",direction="up"}'
+    for realm, n in sent.items():
+        t.until(lambda: port.metrics().get(of_user % realm) == 100 * n, "dave's bytes in " + realm)
+        equal(port.metrics()[total % ("up", realm)], 100 * n, "bytes of " + realm)
+        equal(port.metrics()[total % ("down", realm)], 0, "bytes to clients of " + realm)
+    check(not any('realm="b.test"' in k for k in port.metrics()), "a realm that had no session has series")
+    equal(port.get("/api/v1/status").json()["by_transport"]["udp"]["up"]["bytes"], 800, "bytes of both realms in the status")
+
+
 @each("check-origin-consistency: a session keeps the ORIGIN it began with, or 441", kinds=(stores.Sqlite,), timeout=60)
 def consistent(t, store):
     serve(t, store, check_origin_consistency=True)

@@ -61,6 +61,7 @@ unit_programs = \
 	%D%/relay_peruser \
 	%D%/relay_quality \
 	%D%/relay_quota \
+	%D%/relay_realms \
 	%D%/relay_share \
 	%D%/relay_table \
 	%D%/store_sql_schema \
