@@ -47,25 +47,27 @@ void relay_realms_free(struct relay_realms *r)
 	free(r);
 }
 
-/* As many as there are names: it is not there. */
-static unsigned find(const struct relay_realms *r, struct str realm)
+/* Else *place is the next one, RELAY_REALM_OTHERS when all are taken. */
+static bool find(const struct relay_realms *r, struct str realm, unsigned *place)
 {
-	unsigned i, n = atomic_load_explicit(&r->n, memory_order_acquire);
+	unsigned n = atomic_load_explicit(&r->n, memory_order_acquire);
 
-	for (i = 0; i < n && !str_eq(r->names[i], realm); i++)
-		;
-	return i;
+	for (*place = 0; *place < n; ++*place)
+		if (str_eq(r->names[*place], realm))
+			return true;
+	return false;
 }
 
 unsigned relay_realms_place(struct relay_realms *r, struct str realm)
 {
-	unsigned i = find(r, realm);
+	unsigned i;
 
-	if (i < atomic_load_explicit(&r->n, memory_order_acquire))
+	/* names never go: when all places are taken, they stay so */
+	if (find(r, realm, &i) || i == RELAY_REALM_OTHERS)
 		return i;
 	pthread_mutex_lock(&r->lock);
-	i = find(r, realm); /* another worker may have been first */
-	if (i == atomic_load(&r->n) && (i == RELAY_REALM_OTHERS || !add(r, i, realm)))
+	/* another worker may have been first */
+	if (!find(r, realm, &i) && i < RELAY_REALM_OTHERS && !add(r, i, realm))
 		i = RELAY_REALM_OTHERS;
 	pthread_mutex_unlock(&r->lock);
 	return i;

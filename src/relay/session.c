@@ -225,7 +225,6 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	s->turn.realm = tx->who.realm;
 	s->turn.user = tx->who.user;
 	s->turn.tuple = tx->tuple;
-	s->realm = (uint8_t)relay_realms_place(r->shared->realms, s->turn.realm);
 	code = admit(r, s, tx, grant, &why);
 	if (code) {
 		log_refusal(r, s, code, why);
@@ -245,6 +244,7 @@ unsigned relay_session_open(struct relay *r, const struct relay_path *path, stru
 	}
 	if (grant->max_bps != s->turn.max_bps)
 		turn_session_limit(&r->env, &s->turn, grant->max_bps);
+	s->realm = (uint8_t)relay_realms_place(r->shared->realms, s->turn.realm);
 	if (r->shared->perusers)
 		s->bill->peruser = relay_peruser_enter(r->shared->perusers, s->turn.realm, s->turn.user);
 	if (grant->owed && s->bill)
