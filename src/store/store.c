@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,17 +179,53 @@ static void do_op(struct store *s, struct store_op *op)
 	l->kind->start(l->b, op);
 }
 
+/* What must reach a database some day is not lost with the rest. */
+static void give_up(struct store *s, struct store_job *job)
+{
+	if (job->kind == STORE_JOB_USAGE)
+		store_report_usage(s, job);
+	else if (job->kind == STORE_JOB_RECORD)
+		store_report_record(s, job);
+	else
+		store_job_free(job);
+}
+
+static void empty_mailbox(struct store *s)
+{
+	struct message m;
+
+	while (!mbox_recv(s->mbox, &m)) {
+		if (m.job)
+			give_up(s, m.job);
+		else if (m.op)
+			m.op->done(m.op, STORE_DOWN);
+		else
+			s->stopping = true;
+	}
+}
+
+/* Without the loop: workers that end have something to tell, and wait while there is no room for it. */
+static void fail(struct store *s)
+{
+	struct pollfd mail = { mbox_fd(s->mbox), POLLIN, 0 };
+
+	log_error(s->lg, NULL, "store_failed", "reason=event_loop note=\"stopping: restart the server\"");
+	s->hooks.failed(s->hooks.arg);
+	while (!s->stopping) {
+		empty_mailbox(s);
+		if (!s->stopping)
+			(void)!poll(&mail, 1, -1);
+	}
+}
+
 static void *run(void *arg)
 {
 	struct store *s = arg;
 
 	while (!s->stop && !net_loop_turn(s->loop))
 		;
-	if (!s->stop) { /* nobody whom only a database knows would be let in, and nothing counted */
-		log_error(s->lg, NULL, "store_failed",
-			  "reason=event_loop note=\"stopping: restart the server\"");
-		s->hooks.failed(s->hooks.arg);
-	}
+	if (!s->stop) /* nobody whom only a database knows would be let in, and nothing counted */
+		fail(s);
 	return NULL;
 }
 
@@ -330,33 +367,10 @@ enum err store_start(struct store **out, const struct conf *conf, const char *no
 	return OK;
 }
 
-/* What must reach a database some day is not lost with the rest. */
-static void give_up(struct store *s, struct store_job *job)
-{
-	if (job->kind == STORE_JOB_USAGE)
-		store_report_usage(s, job);
-	else if (job->kind == STORE_JOB_RECORD)
-		store_report_record(s, job);
-	else
-		store_job_free(job);
-}
-
-/* What came after the thread had stopped to read. */
-static void empty_mailbox(struct store *s)
-{
-	struct message m;
-
-	while (s->mbox && !mbox_recv(s->mbox, &m)) {
-		if (m.job)
-			give_up(s, m.job);
-		if (m.op)
-			m.op->done(m.op, STORE_DOWN);
-	}
-}
-
 static void free_all(struct store *s)
 {
-	empty_mailbox(s);
+	if (s->mbox) /* what came after the thread had stopped to read */
+		empty_mailbox(s);
 	for (size_t i = 0; i < s->n_links; i++)
 		store_link_close(&s->link[i]);
 	store_neighbour_free(s->neighbour);
@@ -385,11 +399,8 @@ static void end_thread(struct store *s)
 {
 	const struct message end = { NULL, NULL };
 
-	while (mbox_send(s->mbox, &end)) { /* full: the thread is emptying it, unless its loop failed */
-		if (!pthread_tryjoin_np(s->thread, NULL))
-			return;
+	while (mbox_send(s->mbox, &end)) /* full: the thread is emptying it */
 		sched_yield();
-	}
 	pthread_join(s->thread, NULL);
 }
 

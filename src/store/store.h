@@ -74,7 +74,8 @@ struct store_hooks {
 	void (*over)(void *arg, struct str realm, struct str user);
 	/* A user's own limits have changed: its sessions keep to them from now on. False: not now, it is said again. */
 	bool (*limits)(void *arg, struct str realm, struct str user, const struct store_limits *limits);
-	/* The thread's event loop has failed, which was logged: the thread ends, and nothing is answered any more. */
+	/* The thread's event loop has failed, which was logged: nothing is answered any more, and what is reported waits
+	 * for store_stop(). */
 	void (*failed)(void *arg);
 	void *arg;
 };
