@@ -6,11 +6,12 @@
 #include "base/bug.h"
 
 enum {
-	PURGE_EVERY = 600,	   /* batches: at one a second, each ten minutes; and the first of a process */
+	PURGE_EVERY = 600,	   /* batches: at one a second, each ten minutes … */
+	PURGE_FIRST = 300,	   /* … from this one of a process on: by then a host that has just started has set its clock */
 	PURGE_AGE_S = 62 * 86400, /* two of the longest periods */
 	/* A batch may come a second time for as long as its spool file waits, which is bounded by its size alone. A
 	 * file is read as soon as a process of the node finds the database; so 30 days after one has begun. A node
-	 * that never comes back has a year. */
+	 * that never comes back has a year; what a process that runs for longer has told may then be told once more. */
 	BATCH_AGE_S = 30 * 86400,
 	BATCH_AGE_MAX_S = 366 * 86400,
 };
@@ -220,7 +221,7 @@ static bool plan_batch(struct store_sql_run *r, unsigned phase)
 {
 	struct store_op *op = r->op;
 
-	if (phase == 1 && op->seq % PURGE_EVERY == 1) {
+	if (phase == 1 && op->seq % PURGE_EVERY == PURGE_FIRST) {
 		plan_purge(r);
 		return true;
 	}

@@ -145,16 +145,16 @@ static void what_is_known_of_batches_goes_when_none_of_them_can_come_again(void 
 	for (size_t i = 0; i < ARRAY_LEN(known); i++)
 		usage(known[i].node, known[i].began, 2, &row, 1);
 	if (world_control("keeping", NULL, 0)) {
-		usage(node, now, 1, &row, 1);
+		usage(node, now, 300, &row, 1);
 		assert_int_equal(row.total_bytes, 7); /* though nothing could be deleted */
 		assert_int_equal(n_batches(node), 5);
 		assert_true(world_control("not-keeping", NULL, 0));
 	}
-	usage(node, now, 601, &row, 1);
+	usage(node, now, 900, &row, 1);
 	assert_int_equal(n_batches(node), 3); /* one of 40 days was followed 10 days ago */
 	assert_int_equal(n_batches(gone), 0);
 	assert_int_equal(n_batches(quiet), 1);
-	usage(node, now, 601, &row, 1);
+	usage(node, now, 900, &row, 1);
 	usage(node, now - 40 * day, 2, &row, 1);
 	usage(quiet, now - 300 * day, 2, &row, 1);
 	assert_int_equal(row.total_bytes, 8); /* they are known */
