@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
@@ -123,13 +124,13 @@ static enum err look_at(struct look *l, const char *conninfo, conf_report_fn *re
 	return e;
 }
 
-/* What the server makes when it starts; by looking nothing is made. NULL: there is a file with something in it. */
+/* What the server makes when it starts; by looking nothing is made. NULL: there is one with something in it, or it is not to be reached. */
 static const char *unmade(const char *path)
 {
 	struct stat st;
 
 	if (stat(path, &st) != 0)
-		return "there is no such file; it is made when the server starts";
+		return errno == ENOENT ? "there is no such file; it is made when the server starts" : NULL;
 	return st.st_size == 0 ? "the file is empty; its tables are made when the server starts" : NULL;
 }
 

@@ -265,6 +265,7 @@ void store_sqlite_file_open(struct store_sqlite_file **out, const char *path, bo
 			    struct store_sql_facts *facts, char why[STORE_SQLITE_WHY])
 {
 	struct store_sqlite_file *f;
+	bool empty;
 
 	*out = NULL;
 	if (!(must_exist ? find(path, why) : make(path, why)))
@@ -283,10 +284,12 @@ void store_sqlite_file_open(struct store_sqlite_file **out, const char *path, bo
 		return;
 	}
 	/* A reader never waits for a writer then. What was acknowledged is on the disk: FULL, not NORMAL. A
-	 * file that may only be read stays as it is. */
-	plain(f, "PRAGMA journal_mode = WAL");
+	 * file that may only be read stays as it is, and so does an empty one that is not to get tables. */
+	empty = is_empty(f);
+	if (!empty || !must_exist)
+		plain(f, "PRAGMA journal_mode = WAL");
 	plain(f, "PRAGMA synchronous = FULL");
-	if (!must_exist && is_empty(f))
+	if (empty && !must_exist)
 		schema(f, STORE_ADMIN_INIT, why);
 	if (schema(f, STORE_ADMIN_CHECK, why) == STORE_OK)
 		why[0] = '\0';

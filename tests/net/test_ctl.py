@@ -186,6 +186,7 @@ def mistyped(t):
         pass
     check("taciturnctl db init" in ctl(t, store, "db", "check", status=1), "what an empty file lacks is said")
     check("taciturnctl db init" in ctl(t, store, "user", "list", status=1), "what an empty file lacks is said")
+    equal(os.path.getsize(path), 0, "bytes in the empty file")
     ctl(t, store, "db", "init")
     equal(ctl(t, store, "user", "list"), "", "users")
     os.remove(path)
