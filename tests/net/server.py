@@ -172,9 +172,10 @@ class Server:
         raise ServerFailed("no answer to Binding from %s:%d" % address)
 
     def epoll_of(self, thread):
-        """The descriptor that a thread of that name waits at for events; None while it does something else."""
+        """The descriptor that a thread of that name waits at for events; None while it does something else.
+        PermissionError: this host does not tell."""
         for comm in glob.glob("/proc/%d/task/*/comm" % self.pid):
-            with contextlib.suppress(OSError), open(comm) as f, open(comm[:-4] + "syscall") as call:
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError), open(comm) as f, open(comm[:-4] + "syscall") as call:
                 words = call.read().split()
                 if f.read().strip() == thread and words[0].isdigit() and int(words[0]) in _lab.EPOLL_WAITS:
                     return int(words[1], 16)
