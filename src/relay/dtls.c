@@ -58,6 +58,7 @@ struct relay_dtls_all {
 	uint64_t cookie_key[2];
 	struct slots in, out;
 	uint8_t *plain; /* NET_TLS_RECORD bytes to gather a message in */
+	unsigned n_shakes; /* steps of handshakes in this turn */
 	/* of what OpenSSL is being made to send */
 	struct net_mark mark;
 	struct relay_tally whose;
@@ -353,6 +354,7 @@ static void begin(struct relay *r, struct relay_dtls *d, const uint8_t *hello, s
 {
 	struct relay_dtls_all *all = r->dtls;
 
+	all->n_shakes++;
 	if (net_dtls_new(&d->tls, all->io, all->cert, d, hello, len)) {
 		count(&r->cnt, dtls_failed);
 		relay_crowd_leave(&all->crowd, &d->prefix);
@@ -466,6 +468,7 @@ static void on_datagram(struct relay_dtls *d, struct net_mark mark, const uint8_
 	enum net_tls_result result;
 	size_t n;
 
+	r->dtls->n_shakes += !d->open;
 	net_dtls_feed(d->tls, p, len);
 	do {
 		uint8_t *to = room(r, in, NET_TLS_RECORD);
@@ -496,6 +499,12 @@ void relay_dtls_input(const struct relay_from *f, const uint8_t *p, size_t len)
 		d = meet(f, &tuple, d, p, len);
 	if (d && !d->broken)
 		on_datagram(d, f->mark, p, len);
+}
+
+/* A step signs or derives a key, which takes as long as a hundred packets do. */
+bool relay_dtls_is_busy(const struct relay *r)
+{
+	return r->dtls && r->dtls->n_shakes >= RELAY_DTLS_SHAKES;
 }
 
 /* --- all of them ----------------------------------------------------------------- */
@@ -534,6 +543,7 @@ void relay_dtls_turn(struct relay *r)
 {
 	if (!r->dtls)
 		return;
+	r->dtls->n_shakes = 0;
 	while (!list_empty(&r->dtls->dead)) {
 		struct relay_dtls *d = list_entry(r->dtls->dead.next, struct relay_dtls, all);
 

@@ -12,6 +12,7 @@ enum {
 	RELAY_DTLS_STRANGERS = 4096, /* of one worker; the oldest goes for a new one */
 	RELAY_DTLS_PER_PREFIX =
 		512, /* strangers of one IPv4 address or IPv6 /64; more are refused */
+	RELAY_DTLS_SHAKES = 8, /* steps of handshakes after which a turn reads no more from listeners */
 	RELAY_DTLS_SLOTS =
 		128 << 10, /* bytes of what is decrypted, or encrypted, and not sent yet */
 };
@@ -30,6 +31,9 @@ void relay_dtls_turn(struct relay *r);
 /* A datagram whose first byte says DTLS (RFC 7983). `f` is of its 5-tuple, transport UDP. What comes of it
  * is sent by relay_forward_flush(). */
 void relay_dtls_input(const struct relay_from *f, const uint8_t *p, size_t len);
+
+/* Handshakes have had their share of this turn: other sockets come first. */
+bool relay_dtls_is_busy(const struct relay *r);
 
 /* Encrypts a message of n parts, and adds it to what relay_forward_flush() sends. A failure ends the
  * association at the end of this turn. */

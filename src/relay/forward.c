@@ -322,7 +322,7 @@ void relay_forward_from_client(int fd, void *arg)
 		relay_forward_flush(l->relay); /* the buffers are read into again */
 		if (l->relay->delay.n_waiting)
 			relay_delay_sent(l->relay);
-		if (n < NET_RX_SLOTS)
+		if (n < NET_RX_SLOTS || relay_dtls_is_busy(l->relay))
 			return;
 	}
 }

@@ -1,6 +1,7 @@
 """Clients under DTLS (RFC 7350)."""
 import os
 import select
+import socket
 import struct
 import time
 
@@ -9,6 +10,7 @@ from dtlsclient import DtlsClient, cookie_of, hello
 from harness import Timeout, check, equal, test
 from test_clients import load, with_peer
 
+SO_TIMESTAMPNS = 35
 NEW = "it keeps state that this server does not"
 
 
@@ -241,6 +243,50 @@ def half_open(t, ip):
     sock.send(hello(random, cookie_of(sock.recv(2000))))
     answered = bool(select.select([sock], [], [], 0.3 * t.scale)[0])
     return sock, answered and sock.recv(2000)[13] == 2
+
+
+def when(sock, is_it):
+    """When the first datagram of the kind came to this host, by the kernel's clock."""
+    while True:
+        raw, control, _, _ = sock.recvmsg(4096, 128)
+        if is_it(raw):
+            return struct.unpack("qq", next(data for _, kind, data in control if kind == SO_TIMESTAMPNS))
+
+
+@test("300 clients that bring their cookies at once do not hold up a session for all of their handshakes", timeout=60,
+      not_coturn=NEW)
+def crowd(t):
+    s = served(t, relay_threads=1, unauthorized_ratelimit="no")
+    c, peer = t.client(), t.peer()
+    c.allocate()
+    c.bind(0x4000, *peer.getsockname())
+    socks, second = [], []
+    for i in range(300):
+        sock, random = t.lab.cli.udp((lab.CLI, lab.CLI_B)[i % 2], connect=(lab.SRV, 3478)), os.urandom(32)
+        sock.settimeout(10 * t.scale)
+        sock.send(hello(random))
+        second.append(hello(random, cookie_of(sock.recv(2000))))
+        socks.append(sock)
+    for sock in socks + [c.sock]:
+        sock.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        sock.settimeout(10 * t.scale)
+
+    def stamped():
+        """The kernel begins to stamp what comes in its own time; until then it tells when it was read."""
+        socks[0].send(hello())
+        select.select([socks[0]], [], [], 10 * t.scale)
+        now = time.time_ns()
+        seconds, ns = when(socks[0], cookie_of)
+        return seconds * 10**9 + ns < now
+    t.until(stamped, "what comes is stamped")
+    with s.held():
+        for sock, raw in zip(socks, second):
+            sock.send(raw)
+        peer.sendto(b"media", c.relayed)
+    answered = [when(sock, lambda raw: raw[0] == 22 and raw[13] == 2) for sock in socks]
+    media = when(c.sock, lambda raw: raw[4:] == b"media")
+    before = sum(a < media for a in answered)
+    check(before <= 80, "%d of 300 were answered before the session had its turn", before)
 
 
 @test("half-open handshakes are bounded per source, end in time, and leave others alone", timeout=60, not_coturn=NEW)
